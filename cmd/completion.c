@@ -87,7 +87,7 @@ static void print_arguments(
 	fputs(" arguments=none ;;\n\t\tesac\n", stdout);
 }
 
-/* Prints a case for each command, with a case for the options that have a value in it. */
+/* Prints a case for each command; inside it one for the options that take a value. */
 static void print_cases(bool zsh)
 {
 	const struct ui_command *const *c;

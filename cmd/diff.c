@@ -459,8 +459,8 @@ static int compare_dumps(struct diff *d, struct err *err)
 
 /* --- the command ------------------------------------------------------------ */
 
-/* Opens the dump in the first argument, and what it is compared with. Returns -1 to go on, else the
- * exit status. */
+/* Opens the dump that the first argument names, and what it is compared with. Returns -1 to go on,
+ * else the exit status. */
 static int open_dumps(struct diff *d)
 {
 	struct err err = {0};

@@ -31,7 +31,7 @@ struct verify {
 	const char *file;
 	char *shown; /* .file, escaped */
 	struct pack_follow follow;
-	struct err print; /* of a problem that could not be printed */
+	struct err print; /* why a problem could not be printed */
 };
 
 /* --- problems ----------------------------------------------------------- */

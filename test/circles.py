@@ -3,8 +3,8 @@
 
 usage: circles.py FOLDER...
 
-What a file offers are the functions and variables that it defines and a header of the folder declares;
-it depends on the files of the same folder whose names it mentions. Prints each circle on a line; status 1 if there is one.
+A file exports the functions and variables that it defines and a header of the folder declares; it depends on
+the files of the same folder whose exports it mentions. Prints a line for each circle; status 1 if there is one.
 """
 import glob, os, re, sys
 
@@ -17,7 +17,7 @@ def bare(path):
 
 
 def declared(folder):
-    """What the folder's headers declare: functions, and variables that are extern."""
+    """The names that the folder's headers declare: functions, and extern variables."""
     text = " ".join(bare(p) for p in glob.glob(folder + "/*.h"))
     rows = re.findall(r"\bextern\b([^;]*);", text)
     return set(re.findall(r"\b(\w+)\s*\(", text)) | {w for r in rows for w in re.findall(r"\w+", r)}
@@ -32,7 +32,7 @@ def offered(text):
 
 
 def components(edges):
-    """Tarjan's: rows of nodes that reach each other."""
+    """Tarjan's algorithm: groups of nodes that reach each other."""
     index, low, stack, out = {}, {}, [], []
 
     def visit(v):

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""compare.py - compares two trees in all that a pack keeps.
+"""compare.py - compares two trees in everything that a pack keeps.
 
 usage: compare.py A B [--user]
 
 Type, mode, owner, size, content, holes, mtime to the nanosecond, device numbers, link targets, which
-names are one file, extended attributes (ACLs and capabilities are such), inode flags. --user: what a
-plain user can restore only: no owners, set-id bits, devices, privileged attributes and flags. A line
-for each difference, and a count; exit status 1 if there is one. Goes by directory descriptors, behind
-PATH_MAX too. The size on disk may be larger by a sixteenth and 64 KiB.
+names are one file, extended attributes (including ACLs and capabilities), inode flags. --user: only what
+a plain user can restore: no owners, set-id bits, devices, privileged attributes and flags. Prints a line
+for each difference, and a count; exit status 1 if there is one. Walks by directory descriptors, also
+beyond PATH_MAX. The size on disk may be larger by a sixteenth and 64 KiB.
 """
 import fcntl, hashlib, os, resource, stat, struct, sys
 
@@ -16,7 +16,7 @@ FS_IOC_GETFLAGS = 0x80086601
 
 
 def content(fd, size):
-    """A sum over the data, that holes don't change."""
+    """A checksum of the data that does not depend on holes."""
     h, at = hashlib.sha256(), 0
     while at < size:
         try:
@@ -35,7 +35,7 @@ def content(fd, size):
 
 
 def look(dirfd, name, user):
-    """What is known of an entry: a dict."""
+    """The properties of an entry, as a dict."""
     st = os.stat(name, dir_fd=dirfd, follow_symlinks=False)
     e = {"type": stat.S_IFMT(st.st_mode), "mtime": st.st_mtime_ns, "mode": stat.S_IMODE(st.st_mode), "id": (st.st_dev, st.st_ino),
          "disk": 0}
@@ -65,7 +65,7 @@ def look(dirfd, name, user):
 
 
 def scan(top, user=False):
-    """{path: entry}; "names" of an entry are all of the file, sorted."""
+    """Returns {path: entry}; "names" of an entry are all names of the file, sorted."""
     found, names = {}, {}
 
     def walk(dirfd, above):
@@ -94,7 +94,7 @@ def scan(top, user=False):
 
 
 def differences(a, b):
-    """[(path, what)] of two scans."""
+    """Compares two scans; returns [(path, what)]."""
     out = []
     for path in sorted(set(a) | set(b)):
         if path not in a or path not in b:

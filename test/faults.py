@@ -1,25 +1,25 @@
 #!/usr/bin/env python3
-"""faults.py - makes system calls and allocations of fdump fail one after the other, and looks what became of it.
+"""faults.py - makes system calls and allocations of fdump fail one after the other, and checks the results.
 
 usage: faults.py FDUMP SHIM.so [--only TEXT] [--stride N] [--sample N] [--seconds N] [--jobs N] [--seed N]
                  [--kinds calls,kill,malloc,short,limits]
-       faults.py FDUMP SHIM.so --one RUN CALL ERROR N       one case; its files stay
+       faults.py FDUMP SHIM.so --one RUN CALL ERROR N       one case; its files are kept
 
 calls   strace makes the N-th openat, read, ... of a run fail with EIO, ENOSPC, EINTR, ..., N = 1, 2, 3
-        until the run does not get there any more
+        until the run makes fewer calls
 kill    the same, by SIGKILL
 malloc  the preloaded shim (test/shim.c) makes the N-th allocation fail, and all from the N-th on
-short   the shim makes reads and writes short, by chance from a seed, and some EINTR
+short   the shim makes reads and writes short at random (from a seed), and some fail with EINTR
 limits  RLIMIT_FSIZE, RLIMIT_NOFILE (a file system that is full: cli/full.sh)
 
 Runs: pack -f (over an older pack), pack into a pipe, unpack from a file and from a pipe, verify, list, diff; one
-thread, and two. After each: it ended by itself in time and by no signal; status 0 only if the result
-is perfect (verify, and a deep comparison of the unpacked tree with the first; for others than root, of what they may
-restore), status 1 only with a message, status 2 and up with a message; an older pack is untouched, or replaced by a whole one; what unpack left
-under a real name is what it should be; no temporary file stays behind, but after a kill.
+thread, and two. After each: the run ended by itself, in time, and by no signal; status 0 only if the result
+is perfect (verify, and a deep comparison of the unpacked tree with the original; for users other than root, of what
+they may restore); status 1 and up only with a message; an older pack is untouched, or replaced by a complete one; what
+unpack left under a real name is correct; no temporary file is left, except after a kill.
 
---sample makes each kind of call fail with each error in N of the runs that make it, once each, at a place by chance;
---stride takes every N-th case from a start by chance, --seconds ends the campaign then. A line for
+--sample makes each kind of call fail with each error in N of the runs that make it, once each, at a random place;
+--stride takes every N-th case from a random start, --seconds ends the campaign after that time. A line for
 each failure, a count at the end; exit status 1 if there was one.
 """
 import argparse, concurrent.futures, os, random, re, resource, shutil, stat, subprocess, sys, tempfile, threading, time
@@ -36,13 +36,13 @@ ERRORS = {
     "newfstatat": "EIO ESTALE", "readlinkat": "EIO", "ioctl": "EIO", "mmap": "ENOMEM", "close": "EIO", "fcntl": "EMFILE",
     "clone3": "EAGAIN", "getrandom": "EINTR ENOSYS", "rename": "EIO", "fallocate": "ENOSPC", "fadvise64": "EIO",
 }
-# Answers that are no failure to the program: less is kept, and nobody can tell.
+# Warnings that are no failure of the program: less is kept, and the program can't know.
 LESS = {("fgetxattr", "ENODATA"), ("flistxattr", "EOPNOTSUPP")}
 KILLED = ("openat", "read", "pwrite64", "linkat", "renameat", "mkdirat", "writev", "fsync", "unlinkat", "utimensat", "close", "fchmod")
 
 
 class Place:
-    """The tree, a pack of it, an older pack; made once."""
+    """The tree, a pack of it, and an older pack; made once."""
 
     def __init__(self, fdump, shim, user, folder):
         self.fdump, self.shim, self.user, self.folder = fdump, shim, user, folder
@@ -95,7 +95,7 @@ class Case:
                     f.write("older")
 
     def go(self, prefix=(), env=None, limit=None):
-        """Runs it. Status, negative for a signal."""
+        """Runs the command. Returns its status, negative for a signal."""
         p = self.place
         words = [w.format(out=self.out, tree=p.tree, pack=p.pack, target=self.target) for w in p.runs[self.run].split()]
         source = open(p.pack, "rb") if "pipe" in self.run and self.run.startswith("unpack") else subprocess.DEVNULL
@@ -135,7 +135,7 @@ class Case:
         return subprocess.run([self.place.fdump, "verify", pack], capture_output=True).returncode
 
     def unpacked(self, pack):
-        """Differences of what a pack holds, or None if it can't be unpacked whole."""
+        """The differences to what the pack holds, or None if it can't be unpacked completely."""
         to = os.path.join(self.dir, "check")
         os.mkdir(to)
         r = subprocess.run([self.place.fdump, "unpack", "-f", pack, "-C", to], capture_output=True)
@@ -151,18 +151,18 @@ class Case:
             if left and not killed:
                 self.bad("left behind: %s" % left)
             if not untouched and self.verified(self.out) > 1:
-                self.bad("a pack under the real name that is not whole")
+                self.bad("an incomplete pack under the real name")
             if self.code in (0, 1) and untouched:
                 self.bad("status %d, and no new pack" % self.code)
             if untouched:
                 return
-        # verify's 1: entries that the pack itself says are incomplete.
+        # verify's status 1: the pack itself marks entries as incomplete.
         if self.code in (0, 1) and self.verified(result) > self.code:
-            self.bad("status %d, and the pack is not whole" % self.code)
+            self.bad("status %d, but the pack is incomplete" % self.code)
         if self.code == 0:
             found = self.unpacked(result)
             if found is None:
-                self.bad("status 0, and it can't be unpacked whole")
+                self.bad("status 0, but it can't be unpacked completely")
             elif self.label.startswith("lseek"):
                 found = [f for f in found if not f[1].startswith("holes are lost")]
             if found and not less:
@@ -173,7 +173,7 @@ class Case:
         over = self.run.startswith("unpack-over")
         if self.code == 0:
             found = compare.differences(place.scan, now)
-            if over:  # a target that holds something keeps its own metadata
+            if over:  # a target that is not empty keeps its own metadata
                 found = [f for f in found if f[0] != b"."]
             if found and not less:
                 self.bad("status 0, and differences: %s" % found[:3])
@@ -184,7 +184,7 @@ class Case:
                 if not killed:
                     self.bad("left behind: %a" % path)
             elif want is None:
-                self.bad("has come from nowhere: %a" % path)
+                self.bad("unexpected: %a" % path)
             elif over and path in (b"plain", b"symlink", b"dir") and e.get("size") == 5:
                 continue
             elif e["type"] != want["type"]:
@@ -198,16 +198,16 @@ class Case:
         if self.code is None:
             self.bad("did not end in %d s" % SECONDS)
         elif self.code == -6 and b"fips_enabled' in libgcrypt" in self.errors:
-            return self.wrong  # libgcrypt's own end, as it is loaded; nothing has been begun
+            return self.wrong  # libgcrypt aborts while it is loaded; nothing has begun
         elif any(own in self.errors for own in (
                 b"Sanitizer: CHECK failed", b"Sanitizer failed to allocate", b"LeakSanitizer does not work", b"allocator_may_return_null")):
-            return self.wrong  # its own end: it can't do without memory, or beside strace
+            return self.wrong  # the sanitizer gives up: it can't work without memory, or not under strace
         elif self.code < 0 and not killed:
             self.bad("signal %d" % -self.code)
         elif self.code > 8 and not killed:
             self.bad("status %d" % self.code)
         elif self.code > 0 and not self.errors and not (self.run.startswith("diff") and self.code == 1):
-            self.bad("status %d without a word" % self.code)
+            self.bad("status %d without a message" % self.code)
         if b"Sanitizer" in self.errors or b"runtime error" in self.errors:
             self.bad("sanitizer")
         if self.run.startswith("pack"):
@@ -220,7 +220,7 @@ class Case:
             if self.run.startswith("diff") and text:
                 self.bad("diff: status 0 with differences")
             if self.run.startswith("list") and text.count(b"\n") < len(self.place.scan):
-                self.bad("list: status 0, and only a part of it")
+                self.bad("list: status 0, but only a part")
         return self.wrong
 
     def clean(self):
@@ -253,7 +253,7 @@ class Campaign:
             case.clean()
 
     def injected(self, run, call, what, n):
-        """One case by strace. False when the run did not get there."""
+        """Runs one case with strace. Returns False if the run made fewer calls."""
         case = Case(self.place, run, "%s:%s:%d" % (call, what, n))
         log = os.path.join(case.dir, "strace")
         fault = "signal=SIGKILL" if what == "KILL" else "error=" + what
@@ -261,7 +261,7 @@ class Campaign:
         with open(log, "rb") as f:
             text = f.read()
         reached = b"(INJECTED)" in text or b"SIGKILL" in text
-        # What the loader asks comes before the program's first own step, and is not ours.
+        # The loader's calls come before the program's first own one, and are not tested.
         own = text.find(b"rt_sigaction(SIGPIPE")
         if reached and (own < 0 or 0 <= text.find(b"(INJECTED)") < own):
             case.clean()
@@ -270,7 +270,8 @@ class Campaign:
         return reached
 
     def places(self, run):
-        """Call -> the N at which a fault would meet it: strace counts by thread, and the loader's are not ours."""
+        """Call -> the values of N at which a fault would hit it: strace counts by thread, and the loader's
+        calls are left out."""
         case = Case(self.place, run, "")
         log, ours, counts, found = os.path.join(case.dir, "strace"), False, {}, {}
         case.go(["strace", "-f", "-qq", "-o", log, "-e", "trace=rt_sigaction," + ",".join(ERRORS)])
@@ -304,7 +305,7 @@ class Campaign:
             n += stride
 
     def shim(self, run, label, **env):
-        """One case by the shim. False when the run did not get there."""
+        """Runs one case with the shim. Returns False if the run made fewer calls."""
         case = Case(self.place, run, label)
         said = os.path.join(case.dir, "shim")
         case.go(["env", "LD_PRELOAD=" + (self.o.preload + ":" if self.o.preload else "") + self.place.shim, "SHIM_SAID=" + said,

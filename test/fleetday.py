@@ -1,23 +1,23 @@
 #!/usr/bin/env python3
-"""fleetday.py - a day of slots in a fleet with two managers, of which one dies for good.
+"""fleetday.py - a day of slots in a fleet with two managers, one of which dies for good.
 
 usage: fleetday.py FDUMP SHIM [--keep]
 
 Two managers with the same configuration, two stores, two agents with a job each hour and one every three
 hours, each with two copies. The wall clock is a file (SHIM), set forward by an hour when all runs of the
 last hour have ended. In the middle of a run the first manager, which the agents follow, is killed
-(SIGKILL) and its files are deleted; hours later another machine takes its place, at another address. What
-must hold, by a list of slots that is computed here:
+(SIGKILL) and its files are deleted; hours later another machine takes its place, at another address. The list of
+slots is computed here; these conditions must hold:
 
 - each slot is in its agent's journal once, ok, with receipts of both stores, which have the dump;
-- the manager that lives shows each run, once, all the time;
-- so does the one in the place of the lost one: runs from before it was there, and from after."""
+- the surviving manager shows each run, once, all the time;
+- so does the replacement of the lost one: runs from before it existed, and from after."""
 import hashlib, json, os, shutil, signal, subprocess, sys, tempfile, time
 from fleetkill import Failure, Fleet, Service, await_, ports
 
 HOUR, DAY = 3600, 86400
 JITTER = 1800
-AGENTS = {"web1": "m1", "web2": "m2"}  # who has signed each
+AGENTS = {"web1": "m1", "web2": "m2"}  # the signers of each
 JOBS = {"hourly": (HOUR, 0, JITTER), "third": (3 * HOUR, 15 * 60, 0)}  # every, at, jitter
 CONFIG = """defaults { stores = {"nas1", "nas2"} copies = 2 }
 job "hourly" { agents = {"web*"} paths = {"%(tree)s"} schedule = "0 * * * *" jitter = "%(jitter)ds" }
@@ -30,7 +30,7 @@ manager "m2" { address = "127.0.0.1:%(m2)d" }
 KILLED, RESTARTED, REPLACED, LAST = 8, 11, 14, 24  # hours
 
 def slots(agent, job, begin, now):
-    """The times at which the job was due by now: the newest one when the agent joined, and all since."""
+    """The times at which the job was due so far: the latest one when the agent joined, and all since."""
     every, at, jitter = JOBS[job]
     digest = hashlib.sha256(b"fdump jitter %s@%s" % (job.encode(), agent.encode())).digest()
     at += int.from_bytes(digest[:8], "little") % (jitter + 1)
@@ -63,7 +63,7 @@ class Day(Fleet):
         with open(os.path.join(self.work, machine, "etc", "manager.conf"), "w") as f:
             f.write(CONFIG % self.addresses)
     def join(self, by, machine, role, name, *options, token=()):
-        """A machine joins by a token of the manager on another one."""
+        """A machine joins with a token that the manager on another machine made."""
         if role != "manager":
             return self.at(machine, "join", "-", *options, stdin=self.at(by, "token", role, name))
         with subprocess.Popen([self.fdump, "token", role, name, *token, *self.keys, *self.folders(by)], text=True,
@@ -109,7 +109,7 @@ class Day(Fleet):
         return sorted((agent, job, slot) for agent in AGENTS for job in JOBS
                       for slot in slots(agent, job, self.begin, self.now))
     def ended(self):
-        """Runs that ended, by the journals: (agent, job, slot) and the record."""
+        """Runs that ended, from the journals: (agent, job, slot) and the record."""
         return sorted((((name, r["job"], r["slot"]), r) for name in AGENTS for r in self.journal(name)
                        if r["kind"] == "ended"), key=lambda pair: pair[0])
     def listed(self, machine):
@@ -117,7 +117,7 @@ class Day(Fleet):
                       for row in self.rows(machine, "runs", "--count", "100000")
                       if row["result"] == "ok" and row["copies"] == 2)
     def await_runs(self, *managers):
-        """Until all slots up to now are done, and these managers know."""
+        """Waits until all slots up to now are done and these managers know it."""
         expected = self.expected()
         await_(lambda: len(self.ended()) >= len(expected), "the runs of hour %d" % ((self.now - self.begin) / HOUR))
         for manager in managers:
@@ -132,7 +132,7 @@ class Day(Fleet):
                                                         [x for x in got if x not in expected or got.count(x) > 1]))
 
     def kill_first(self):
-        """For good, in the midst of a run."""
+        """Kills it for good, in the middle of a run."""
         since = self.lengths()
         self.set_hour(KILLED)
         self.await_line(AGENTS, since, "started")
@@ -140,7 +140,7 @@ class Day(Fleet):
         self.managers.remove(self.first)
         shutil.rmtree(os.path.join(self.work, "m1"))
     def replace_first(self):
-        """By another machine, which is elsewhere."""
+        """Replaces it by another machine at another address."""
         self.addresses["m1"] = self.port + 7
         self.configure("m2")
         self.second.process.send_signal(signal.SIGHUP)

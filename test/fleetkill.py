@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
-"""fleetkill.py - kills the services of a fleet while its agents back up, and looks at what is left.
+"""fleetkill.py - kills the services of a fleet while its agents back up, and checks what is left.
 
 usage: fleetkill.py FDUMP [--kills N] [--together N] [--down SECONDS] [--seed S] [--keep]
 
 A manager, two stores and two agents on loopback, and a job with two copies: every minute, and ordered
 in each round on trees that change. In a round one service is killed (SIGKILL) at a random moment of
-the runs, and started again after a random while (--down: seconds at most, default 8): --kills times
+the runs, and restarted after a random time (--down: seconds at most, default 8): --kills times
 each of manager, stores and agents (default 20), and --together times (default 5) one of each in the
-same round. After each round the next run has to be whole on both stores, and of all that was said:
+same round. After each round the next run has to be complete on both stores, and of everything reported:
 
 - each run that an agent started has ended once, and a slot only runs again if its run was lost or failed;
-- the manager lists each run that ended, once, with what came of it, and none besides;
+- the manager lists each run that ended, once, with its result, and no others;
 - a run is ok with receipts of two stores, and not with fewer;
 - the dump of each receipt is in its store, whose contents `fdump verify DIR --key` proves.
 
@@ -64,7 +64,7 @@ def await_(what, text, service=None, seconds=60):
         time.sleep(0.05)
 
 def ports(count=5):
-    """So many ports in a row at which nobody listens: the first."""
+    """Finds the first of so many consecutive ports on which nobody listens."""
     while True:
         first = random.randrange(20000, 31900)
         try:
@@ -136,12 +136,13 @@ class Fleet:
             service.stop()
 
     def change(self, name, files=6):
-        """Some files of some megabytes are new ones."""
+        """Rewrites some files of some megabytes."""
         for _ in range(files):
             with open(os.path.join(self.work, "tree", name, "%d" % random.randrange(12)), "wb") as f:
                 f.write(random.randbytes(random.randrange(3000000)))
     def order(self, name):
-        """Has an agent run the job now. Returns its row of the run, or None: it was not taken, or not told."""
+        """Orders the agent to run the job now. Returns its row of the run, or None if it was not accepted
+        or not reported."""
         try:
             p = subprocess.run([self.fdump, "run", "demo", "--agent", name, "--wait", "--json",
                                 *self.folders("server")], capture_output=True, text=True, env=self.env, timeout=90)
@@ -153,7 +154,7 @@ class Fleet:
             raise Failure("%s: run --wait: %s" % (name, p.stdout))
         return runs[0] if runs else None
 
-    # What agents have in their journals.
+    # The contents of the agents' journals.
     def journal(self, name):
         with open(os.path.join(self.work, name, "state", "agent", "journal"), "rb") as f:
             data = f.read()
@@ -161,7 +162,7 @@ class Fleet:
         while at + 16 <= len(data):
             length = int.from_bytes(data[at + 12:at + 16], "little")
             if data[at:at + 4] != b"FDJ1" or at + 16 + length > len(data):
-                break  # the last one, being written
+                break  # the last record, still being written
             record, _ = reader.cbor_get(data, at + 16)
             if "kind" in record:
                 records.append(record)
@@ -194,12 +195,12 @@ class Fleet:
         rows = [json.loads(line) for line in self.at("server", "runs", "--count", "100000", "--json").splitlines()]
         return [r for r in rows if r["id"] == "runs.run"]
     def look_at_list(self, name, ended):
-        """Returns None: the manager has the same, else what differs."""
+        """Returns None if the manager has the same runs, otherwise the difference."""
         rows = [r for r in self.listed() if r["agent"] == name]
         if len({r["run"] for r in rows}) != len(rows):
             raise Failure("%s: a run is listed twice" % name)
         if {r["run"] for r in rows} - set(ended):
-            ended.update(self.look_at_journal(name)[0])  # one that ended meanwhile
+            ended.update(self.look_at_journal(name)[0])  # a run that ended in the meantime
         for r in rows:
             e = ended.get(r["run"])
             if e is None:
@@ -210,11 +211,12 @@ class Fleet:
         return len(rows) == len(ended)
 
     def dumps(self, store):
-        """Whose they are, by id."""
+        """The agent of each run, by id."""
         rows = [json.loads(line) for line in self.call("dumps", "-s", self.store(store), "--json").splitlines()]
         return {row["dump"]: row["agent"] for row in rows}
     def look_at_dumps(self, name, has):
-        """A store may have dumps of a run that was lost after its commit, and of one under way; no more."""
+        """A store may have dumps of a run that was lost after its commit, and of a run in progress, but no
+        others."""
         ended, open_ = self.look_at_journal(name)
         known = {run["dump"].hex() for run in ended.values() if "dump" in run}
         lost = sum("dump" not in run for run in ended.values()) + (open_ is not None)
@@ -247,7 +249,8 @@ class Fleet:
                 self.call("verify", self.store(store), "--key", self.key, "--passphrase-file", self.passphrase,
                           seconds=300)
     def heal(self, name):
-        """With all services there again, the next run that is taken is whole; one may be under way."""
+        """With all services running again, the next accepted run must be complete; one may already be in
+        progress."""
         for _ in range(6):
             run = await_(lambda: self.order(name), "%s: a run that is taken" % name)
             if run["result"] == "ok" and run["copies"] == 2:
@@ -260,13 +263,13 @@ class Fleet:
     def lengths(self):
         return {agent.machine: os.path.getsize(agent.log) for agent in self.agents}
     def await_line(self, names, since, text):
-        """Until one of the agents has logged that; five seconds at most."""
+        """Waits until one of the agents has logged this, for at most five seconds."""
         end = time.monotonic() + 5
         while time.monotonic() < end and not any(
                 text in agent.said(since[agent.machine]) for agent in self.agents if agent.machine in names):
             time.sleep(0.005)
     def measure(self):
-        """How long a run takes where nobody dies."""
+        """How long a run takes if no service dies."""
         since = self.lengths()
         self.change(AGENTS[0])
         thread = threading.Thread(target=self.quietly, args=(self.order, AGENTS[0]))
@@ -278,7 +281,7 @@ class Fleet:
         thread.join()
 
     def kill(self, victim, begun):
-        """Somewhere in a run."""
+        """Waits for a random moment of a run."""
         self.await_line(AGENTS if victim.role != "agent" else [victim.machine], begun, "started")
         time.sleep(random.uniform(0, self.length))
         victim.kill()
@@ -300,7 +303,7 @@ class Fleet:
             self.heal(name)
         self.look(number % 10 == 9)
     def quietly(self, what, *args):
-        """In a thread."""
+        """Runs in a thread."""
         try:
             what(*args)
         except Failure as e:

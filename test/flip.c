@@ -1,5 +1,5 @@
 /*
- * Reads packs out of memory, as fast as they come: flips.py feeds it.
+ * Reads packs from memory, as fast as flips.py sends them.
  *
  * Standard input: again and again a length (8 bytes, little-endian) and a
  * pack. Standard output: a line for each: the names of the entries that were
@@ -18,7 +18,7 @@
 
 struct flip {
 	struct reading reading;
-	struct buf open; /* the name of the entry that goes over blocks */
+	struct buf open; /* the name of the entry that spans blocks */
 	unsigned problems;
 };
 
@@ -37,7 +37,7 @@ static void print_name(const void *name, size_t len)
 	fwrite(name, 1, len, stdout);
 }
 
-/* The good entries of a load that the reader has taken. */
+/* The good entries of a load that the reader has accepted. */
 static int apply(void *ctx, struct pack_load *load, struct err *err)
 {
 	struct flip *f = ctx;
@@ -58,7 +58,7 @@ static int apply(void *ctx, struct pack_load *load, struct err *err)
 	return buf_add(&f->open, load->trail.head.path.at, load->trail.head.path.len, err);
 }
 
-/* One case. Returns 0, or -1 with err set: the harness itself can't go on. */
+/* One case. Returns 0, or -1 with err set: the test program itself can't go on. */
 static int one(struct flip *f, const uint8_t *data, size_t len, struct err *err)
 {
 	struct pack_reader *reader = pack_reader_new(false, true, false, on_problem, f, err);
@@ -69,7 +69,7 @@ static int one(struct flip *f, const uint8_t *data, size_t len, struct err *err)
 		return -1;
 	f->problems = 0;
 	f->reading.reader = reader;
-	/* The names come before the verdict is known: it ends the line. */
+	/* The names come before the verdict is known, which ends the line. */
 	if (reading_stream(&f->reading, data, len, &refused) != 0)
 		f->problems++;
 	pack_reader_free(reader);

@@ -1,19 +1,19 @@
 #!/usr/bin/env python3
-"""flips.py - damages a pack of 64 KiB in every way that comes to mind; all of it must be found.
+"""flips.py - damages a pack of 64 KiB in many ways; all damage must be found.
 
 usage: flips.py [--reader PROGRAM] [flips|cuts|moves|inside|single|forged]... [--sample N] [--jobs N]
 
-flips    every bit turned over, one at a time: 524,288 cases
-cuts     cut at every byte: every entry that lies in whole blocks is read, no other
-moves    1,000 cases of blocks dropped, doubled, moved, swapped, put in from another pack
-inside   a pack inside a pack, each byte of the outer one's headers damaged, blocks cut out: what is
-         in the inner pack is never taken for the outer pack's
+flips    every bit flipped, one at a time: 524,288 cases
+cuts     cut at every byte: every entry in whole blocks is read, no other
+moves    1,000 cases of blocks dropped, doubled, moved, swapped, inserted from another pack
+inside   a pack inside a pack, each byte of the outer one's headers damaged, blocks cut out: the inner
+         pack's entries are never taken for the outer pack's
 single   each block's payload, each block's header: only entries that touch the block are lost
-forged   20,000 bits turned over in payloads, and the block's checks made anew: END's digest finds it;
-         the digest made anew too: in content the SHA-256 finds it, in an INDEX the entries do; blocks
-         put in from a pack with the same id, as reproducible ones have it
+forged   20,000 bits flipped in payloads, and the block's checks recomputed: END's digest finds it;
+         with the digest recomputed too: in content the SHA-256 finds it, in an INDEX the entries do;
+         blocks inserted from a pack with the same id, as reproducible packs have it
 --sample only about N cases of each, evenly spread
---jobs   processes at once (default 1)
+--jobs   number of parallel processes (default 1)
 --reader PROGRAM (built from test/flip.c) reads each case from its standard input; without it, reader.py does
 
 Ends in a count; exit status 1 if any damage was not found, or anything was read that should not be.
@@ -27,7 +27,7 @@ SIZE = 65536
 
 
 def build(tag, seed, padding, id=None):
-    """A pack with raw and zstd blocks, whole, small and long entries, holes, links, two INDEX blocks."""
+    """A pack with raw and zstd blocks, intact, small and long entries, holes, links, and two INDEX blocks."""
     rng, p = random.Random(seed), Pack(id=id, room=5000)
     p.entry(b".", type=2)
     for i in range(40):
@@ -60,15 +60,15 @@ def sample(tag=b"f", seed=1):
 
 
 class Python:
-    """reader.py, in this process."""
+    """Runs reader.py in this process."""
     def read(self, case):
         r = Reader(case)
         return bool(r.findings), {e.head["P"] for e in r.entries if not e.problem}
 
 
 class Program:
-    """Cases to a program's standard input, each with its length (8 bytes, little-endian) before it;
-    back comes a line for each: the names of the good entries, then 0 good or 1 damaged."""
+    """Sends cases to a program's standard input, each preceded by its length (8 bytes, little-endian).
+    The program answers a line for each: the names of the good entries, then 0 good or 1 damaged."""
     def __init__(self, program):
         self.child = subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
@@ -83,7 +83,7 @@ class Program:
 
 
 class Layout:
-    """Where the entries of a good pack lie."""
+    """Where the entries of a good pack are."""
     def __init__(self, data):
         self.data, self.blocks, r = data, blocks(data), Reader(data)
         assert not r.findings, r.findings
@@ -93,14 +93,14 @@ class Layout:
         self.starts, index = starts, {at: i for i, at in enumerate(starts)}
         self.kinds = [b[5] for b in self.blocks]
         self.names = [e.head["P"] for e in r.entries]
-        # name -> the first and the last block that it lies in
+        # name -> the first and the last block that it is in
         self.span, entries = {}, [i for i, k in enumerate(self.kinds) if k == ENTRY]
         ends = [self.end_block(e, index[e.block], entries) for e in r.entries]
         for e, end in zip(r.entries, ends):
             self.span[e.head["P"]] = (index[e.block], end)
 
     def end_block(self, entry, first, entries):
-        """By trying: the entry is read from the blocks up to this one."""
+        """Found by trial: the entry can be read from the blocks up to this one."""
         for i in entries[entries.index(first):]:
             r = Reader(self.data[:self.starts[i + 1]])
             if any(e.head["P"] == entry.head["P"] for e in r.entries):
@@ -113,12 +113,12 @@ class Campaign:
         self.cases = self.failures = 0
 
     def mine(self, total):
-        """The numbers of the cases that are to be run here."""
+        """The numbers of the cases to run."""
         step = max(1, total // self.sample) if self.sample else 1
         return [n for i, n in enumerate(range(0, total, step)) if i % self.part[1] == self.part[0]]
 
     def case(self, data, what, want=None, never=()):
-        """One damaged pack: found, exactly `want` is read (if given), and none of `never`."""
+        """One damaged pack: the damage is found, exactly `want` is read (if given), and none of `never`."""
         damaged, names = self.engine.read(data)
         self.cases += 1
         why = ("not found" if not damaged else
@@ -163,10 +163,10 @@ class Campaign:
                 b.insert(i, theirs[j % len(theirs)])
             else:
                 b = b[:i] + theirs[j:]
-            # A whole foreign pack, or one without a START of ours before it, is read as what it is.
+            # A complete foreign pack, or one without a START of ours before it, is read as that pack.
             ours = b and b[0][16:32] == mine[0][16:32]
             if b"".join(b) in (good, other):
-                continue  # moved to where it was
+                continue  # moved to its old place
             if n in todo:
                 ended = any(x[5] == END and x[16:32] == mine[0][16:32] for x in b)
                 self.case(b"".join(b), "case %d: %s %d %d" % (n, what, i, j), never=foreign if ours and not ended else ())
@@ -187,7 +187,7 @@ class Campaign:
                 for k in self.mine(min(64, len(b))):
                     case = bytearray(outer)
                     case[at + k] ^= 0x55
-                    # Only if START itself is damaged may any id be taken; the next block still comes first.
+                    # Only if START itself is damaged may any id be accepted; the next block still comes first.
                     self.case(bytes(case), "codec %d: byte %d of header %d" % (codec, k, i), never=foreign)
                 if i:
                     self.case(b"".join(parts[:i] + parts[i + 1:]), "codec %d: block %d cut out" % (codec, i), never=foreign)
@@ -206,7 +206,7 @@ class Campaign:
     def forged(self):
         layout = Layout(sample())
         data = layout.data
-        padding = Reader(data).entries[-1]  # random bytes that go over two blocks and stand raw
+        padding = Reader(data).entries[-1]  # random bytes that span two blocks and are stored raw
         inside = range(padding.block + 64 + padding.offset + 200, layout.starts[-3] - 200)
         for bit in self.mine(20000):
             byte = bit * 8 * len(data) // 20000 >> 3
@@ -217,11 +217,11 @@ class Campaign:
             case = bytearray(data)
             case[byte] ^= 1 << bit % 8
             remake(case, at, end)
-            self.case(bytes(case), "checks made anew, bit %d of byte %d" % (bit % 8, byte))
+            self.case(bytes(case), "checks recomputed, bit %d of byte %d" % (bit % 8, byte))
             if kind == INDEX and case[at + 6] == 0 or byte in inside and byte - at > 70:
                 remake(case, layout.starts[-2], len(case), hashlib.sha256(b"".join(
                     case[a:a + 64] for a in layout.starts[:-2])).digest())
-                self.case(bytes(case), "END made anew, bit %d of byte %d" % (bit % 8, byte))
+                self.case(bytes(case), "END recomputed, bit %d of byte %d" % (bit % 8, byte))
         mine, theirs = (blocks(build(tag, 1, 9000, b"fdump reproducib")) for tag in (b"f", b"x"))
         assert len(mine) == len(theirs)
         for i in range(len(mine) - 1):
@@ -231,7 +231,7 @@ class Campaign:
 
 
 def remake(case, at, end, digest=None):
-    """Makes the checks of the block at `at` anew; with `digest`, it is END, and that its digest."""
+    """Recomputes the checks of the block at `at`; with `digest`, it is END, and this is its digest."""
     if digest is not None:
         case[at + 64 + 48:at + 64 + 80] = digest
     case[at + 48:at + 56] = xxh3(bytes(case[at + 64:end])).to_bytes(8, "little")

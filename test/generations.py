@@ -4,9 +4,9 @@ each dump restores to exactly what was there.
 
 usage: generations.py FDUMP [--generations N] [--seed N]
 
-Files are made, changed, grown, cut, moved, linked, removed; directories come and go. Then: every
-dump against what the tree was; garbage is collected after half the dumps were deleted; blocks of the
-two stores are damaged, different ones, and every dump that is left is restored from both together."""
+Files are made, changed, grown, cut, moved, linked, removed; directories come and go. Then every
+dump is compared with the tree of its time; half the dumps are deleted and garbage is collected; different
+blocks of the two stores are damaged, and every remaining dump is restored from both together."""
 import hashlib, os, random, re, shutil, subprocess, sys, tempfile
 
 def run(*args, ok=(0,)):
@@ -16,7 +16,7 @@ def run(*args, ok=(0,)):
     return p.stdout
 
 def picture(top):
-    """What there is: path -> kind, mode, mtime, content; and which names are one file."""
+    """The current state: path -> kind, mode, mtime, content; and which names are one file."""
     out, inodes = {}, {}
     for path, dirs, files in os.walk(top):
         for name in dirs + files + (["."] if path == top else []):
@@ -41,7 +41,7 @@ class Tree:
         for _ in range(60):
             self.step()
     def some(self, want):
-        """A random path of the tree that is a file (or directory)."""
+        """A random path of the tree that is a file (or a directory)."""
         found = []
         for path, dirs, files in os.walk(self.top):
             found += [os.path.join(path, n) for n in (files if want == "file" else dirs)]
@@ -51,7 +51,7 @@ class Tree:
         return self.rng.choice(found) if found else self.top
     def content(self):
         size = self.rng.choice([0, 1, 100, 5000, 70000, 300000, 3000000])
-        seed = self.rng.randrange(20)  # some contents come again
+        seed = self.rng.randrange(20)  # some contents occur again
         return random.Random(seed).randbytes(size)
     def fresh(self):
         return os.path.join(self.some("dir"), "n%d" % self.rng.randrange(10**9))
@@ -85,7 +85,7 @@ class Tree:
             os.remove(f)
 
 def damage(store, rng, times):
-    """Flips bits in blocks; returns nothing, for the stores have to find them."""
+    """Flips bits in blocks, without reporting where: the stores have to find them."""
     names = sorted(os.listdir(os.path.join(store, "volumes")))
     for _ in range(times):
         path = os.path.join(store, "volumes", rng.choice(names))

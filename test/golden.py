@@ -1,10 +1,10 @@
-"""golden.py - packs that are kept for ever: what was read of them on the day they were made is read today.
+"""golden.py - packs that are kept for ever: reading them must give the same result as on the day they were made.
 
 usage: golden.py check FDUMP DIR      each DIR/NAME.fdump: verify, both readers' lists, unpack
        golden.py make FDUMP DIR NEW   packs as FDUMP makes them today, into NEW; for a new version of the format
 
-Beside NAME.fdump stand NAME.list, a line of JSON for each entry as reader.py gives it, and NAME.tree, the same for
-each object that unpacking leaves. Never change one of them; add new ones beside.
+Beside NAME.fdump are NAME.list, a line of JSON for each entry as reader.py prints it, and NAME.tree, the same for
+each object that unpacking creates. Never change one of these files; add new ones.
 """
 import base64, hashlib, json, os, re, shutil, stat, subprocess, sys, tempfile
 
@@ -12,7 +12,7 @@ from reader import Digest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 MTIME = 1700000000123456789
-# What the one who reads a pack must have, and the exit status of verify and unpack; else nothing, and 0.
+# What a reader of the pack needs, and the exit status of verify and unpack; by default nothing, and 0.
 KEYS = {"sealed-key": ["--key", "golden.key"], "sealed-passphrase": ["--passphrase-file", "golden.passphrase"]}
 STATUS = {"command": (1, 1), "concatenated": (1, 1), "statuses": (1, 1), "incomplete": (1, 1)}
 
@@ -45,7 +45,7 @@ def sparse_sum(f, size):
 
 
 def tree(top):
-    """A line for each object but the target: what unpacking as anyone gives on any file system."""
+    """A line for each object except the target: what unpacking produces as any user on any file system."""
     lines, names = [], {}
     for where, dirs, files in os.walk(top):
         dirs.sort()
@@ -71,7 +71,8 @@ def tree(top):
 
 
 def list_of(folder, name):
-    """What the second reader lists; it takes the bare secret, which is in the key file behind the public half."""
+    """The second reader's list; it needs the bare secret, which in the key file comes after the public
+    half."""
     options, bare = [], tempfile.NamedTemporaryFile("w")
     if name == "sealed-passphrase":
         options = KEYS[name]
@@ -85,7 +86,7 @@ def list_of(folder, name):
 
 
 def keys_of(folder, name, where):
-    """The options that open it. What is secret must be nobody else's, which git does not keep."""
+    """The options that open it. Secret files must be unreadable for others, a mode that git does not keep."""
     if name not in KEYS:
         return []
     option, secret = KEYS[name]
@@ -129,10 +130,10 @@ def check(fdump, folder):
     print("%d golden packs" % len(names))
 
 
-# --- making them ------------------------------------------------------------
+# --- making new packs ------------------------------------------------------------
 
 def settle(top):
-    """The same times on everything, but for one from before 1970."""
+    """The same times for everything, except one before 1970."""
     for where, dirs, files in os.walk(top, topdown=False):
         for f in files + [d for d in dirs if os.path.islink(os.path.join(where, d))]:
             os.utime(os.path.join(where, f), ns=(MTIME, -1500000000 if f == "old" else MTIME), follow_symlinks=False)

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""hostile.py - packs made to do harm: the cases of test/data/malicious.tsv, with what must happen.
+"""hostile.py - packs made to do harm: the cases of test/data/malicious.tsv, with the required results.
 
 usage: hostile.py DIR OUTSIDE [--long]     writes CASE.fdump (CASE.2.fdump, ...) and CASE.json to DIR
 
@@ -7,14 +7,14 @@ OUTSIDE is the absolute path of the folder that must stay as it is (hostile_run.
 "secret", a folder "dir" with a file "kept"; "linked", "linked.fifo" and "linked.link" have two names);
 absolute names and links point there.
 CASE.json:
-  case, what         the case's id in malicious.tsv, and what is special here
+  case, what         the case's id in malicious.tsv, and its particular feature
   packs              how many, unpacked one after the other into the same target
   options            of `fdump unpack`
-  setup              done in the target before: [verb, path, argument]
-  root, user         exit statuses of unpack that are right, for either
+  setup              done in the target beforehand: [verb, path, argument]
+  root, user         acceptable exit statuses of unpack, for either
   verify             the same for `fdump verify`
-  inside             path -> what must be there, as root; `user`: over it, as a user. "none": nothing
-  allow              what of OUTSIDE may change: of names that begin so, the number of links
+  inside             path -> what must be there, as root; `user`: overrides it, as a user. "none": nothing
+  allow              what may change OUTSIDE: the number of links of names that begin so
 Strings in it are bytes as Latin-1.
 """
 import hashlib, json, os, re, sys
@@ -57,12 +57,12 @@ GOOD_AFTER = {"after": file("this came after")}
 
 
 def refused(id, what, path, exits=REFUSED, inside=None, **words):
-    """One entry that the format refuses; the one after it is unpacked."""
+    """One entry that the format refuses; the entry after it is unpacked."""
     Case(id, what, pack((path, words)), root=exits, verify=DAMAGE, inside={**GOOD_AFTER, **(inside or {})})
 
 
 def malformed(id, what, *items, head=None):
-    """A file whose content is these bytes, as they stand; salvage gets the one after it."""
+    """A file whose content is these bytes, verbatim; salvage reads the entry after it."""
     p = Pack()
     p.entry(b"bad", data=[Raw(i) for i in items], head=head)
     p.flush()
@@ -321,7 +321,7 @@ def lengths(outside):
 
 
 def amounts(outside):
-    """Holes, and many of a kind."""
+    """Holes, and many entries of a kind."""
     for what, items in (("holes over 2^63", [(1 << 63) - 1, 1]), ("twice 2^63-1", [(1 << 63) - 1] * 2), ("four times 2^62", [1 << 62] * 4),
                         ("over 16 TiB in all", [1 << 20, 1 << 44])):
         refused("E05", what, b"f", data=items, tail={"n": 5}, inside={"f": "none"})
@@ -449,7 +449,7 @@ def tables(outside):
     index("index of an index that is no index", index=1)
 
     def circle(second):
-        """The first INDEX points to `second`, where the second one stands; it points back."""
+        """The first INDEX points to `second`, where the second INDEX is, which points back."""
         p = Pack()
         p.entry(b"one", data=[b"1"])
         p.flush()
@@ -465,7 +465,7 @@ def tables(outside):
 
 
 def whole_blocks(outside):
-    """Blocks dropped, moved, and of another pack; bytes behind the end."""
+    """Blocks dropped, moved, and from another pack; bytes after the end."""
     def three(tag=b"", **how):
         p = Pack(**how)
         for name in (b"one", b"two", b"three"):
@@ -515,7 +515,7 @@ def whole_blocks(outside):
 
 
 def checksums(outside):
-    """Checksums, digests and keys that must be understood; damage over files that are there."""
+    """Checksums, digests and keys that a reader must understand; damage with existing files in the target."""
     refused("F06", "checksum altered", b"f", data=[b"good"], tail={"h": b"\1" * 32}, inside={"f": "none"})
     refused("F06", "checksum missing", b"f", data=[b"good"], tail={"h": None}, inside={"f": "none"})
     refused("F06", "size and checksum missing", b"f", data=[b"good"], tail={"h": None, "n": None}, inside={"f": "none"})

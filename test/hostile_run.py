@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
-"""hostile_run.py - unpacks, verifies, lists and compares every pack of hostile.py, and looks what it did.
+"""hostile_run.py - unpacks, verifies, lists and compares every pack of hostile.py, and checks the effects.
 
 usage: hostile_run.py FDUMP [--user] [--long] [--sample N I] [--only TEXT] [--keep]     run as root
 --user   the program runs as uid 65534 with no groups; --only: cases whose name contains TEXT
 --sample of each kind of case (A01, ...) only the I-th of every N, or the last
---keep   only the first case, and its files stay
+--keep   only the first case, and its files are kept
 
 For each case: unpack (and verify, list, list -v, list --json, diff) ends by itself, in 20 s (120 with --long) and 600 MB
 of address space (not with sanitizers), by no signal, with an exit status that the case allows; nothing outside the target
 is written, linked, changed or removed (names, inodes, modes, owners, times, content, attributes are
-compared); inside is what the case says; verify, list and diff change nothing at all; list prints no
+compared); the target contains what the case says; verify, list and diff change nothing at all; list prints no
 control character. A line for each failure, a count at the end; exit status 1 if there was one.
 """
 import json, os, re, resource, signal, stat, subprocess, sys, tempfile
@@ -34,7 +34,7 @@ class Runner:
         self.seconds, self.last = {}, 0  # of unpack, by case; of the last run
 
     def run(self, *args, prefix=()):
-        """(exit status, output, errors); -signal if it was killed, None if it took too long."""
+        """Returns (exit status, output, errors); -signal if it was killed, None if it took too long."""
         command = [*prefix, self.program, *args]
         if self.user:
             command = ["setpriv", "--reuid", str(NOBODY), "--regid", str(NOBODY), "--clear-groups", *command]
@@ -49,7 +49,7 @@ class Runner:
         return r.returncode, r.stdout, r.stderr
 
     def linear(self, what, name):
-        """Twice the input takes at most 2.5 times as long; below 2 s it is not told from noise."""
+        """Twice the input takes at most 2.5 times as long; times below 2 s are too noisy to judge."""
         n = int(re.match("[0-9]*", what).group() or 0)
         self.seconds[what] = self.last
         half = self.seconds.get(what.replace(str(n), str(n // 2), 1)) if n else None
@@ -78,7 +78,7 @@ class Runner:
 
 
 def entry(path):
-    """What is compared of one name, without following it."""
+    """The properties of one name that are compared, without following it."""
     s = os.lstat(path)
     what = {"ino": s.st_ino, "mode": s.st_mode, "uid": s.st_uid, "gid": s.st_gid, "nlink": s.st_nlink, "size": s.st_size,
             "mtime": s.st_mtime_ns, "ctime": s.st_ctime_ns, "rdev": s.st_rdev}
@@ -95,11 +95,11 @@ def entry(path):
 
 
 def snapshot(top, without=None):
-    """name -> entry of everything below top. The folder `without` and what is in it are left out."""
+    """name -> entry of everything below top. The folder `without` and its contents are left out."""
     found = {".": entry(top)}
     if without:
         for key in ("mtime", "ctime", "nlink", "size"):
-            del found["."][key]  # the target stands in it
+            del found["."][key]  # it contains the target
     for folder, dirs, files in os.walk(top):
         for name in dirs + files:
             path = os.path.join(folder, name)
@@ -121,7 +121,7 @@ def differences(a, b, allow):
 
 
 def wrong_inside(path, want):
-    """What is not as wanted, or None."""
+    """The difference to what is wanted, or None."""
     try:
         s = os.lstat(path)
     except (FileNotFoundError, NotADirectoryError):
@@ -167,7 +167,7 @@ def can_trace():
 
 
 def modes_traced(trace):
-    """From strace: what was made under a name and open to others, if only for a moment."""
+    """From strace: files that were created under their name and accessible to others, even for a moment."""
     for line in open(trace, errors="replace"):
         if "O_CREAT" in line or re.search(r"\b(mkdirat|mkdir|mknodat|mknod)\(", line):
             mode = re.findall(r"(0[0-7]*)(?:, makedev[^)]*)?\)\s+= \d", line)
@@ -244,7 +244,7 @@ def one(runner, base, scratch, trace, keep):
 
 
 def sample(bases, every, which):
-    """Of each kind the which-th of every so many, at least one."""
+    """Of each kind every n-th case, beginning with the given one, and at least one."""
     kinds = {}
     for base in bases:
         kinds.setdefault(os.path.basename(base).split(".")[0], []).append(base)
@@ -255,7 +255,7 @@ def main(args):
     global MEMORY
     with open(args[0] if args else os.devnull, "rb") as f:
         if re.search(b"__[at]san_init", f.read()):
-            MEMORY = 0  # sanitizers want terabytes of address space
+            MEMORY = 0  # sanitizers reserve terabytes of address space
     only = args[args.index("--only") + 1] if "--only" in args else ""
     if not args or args[0].startswith("--"):
         sys.exit(__doc__)

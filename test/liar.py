@@ -1,14 +1,14 @@
-"""liar.py - makes a store lie: rewrites its volumes, checks and all, as someone could who owns the
-store and has no key.
+"""liar.py - makes a store lie: rewrites its volumes, with correct checks, as the owner of the store
+could do without the key.
 
-usage: liar.py STORE HOW     swap: two chunks' contents change places
-                             relabel: the oldest dump says it is the newest
-                             list: two ids in a dump's list change places
-                             lose: a chunk is gone
+usage: liar.py STORE HOW     swap: two chunks' contents are exchanged
+                             relabel: the oldest dump claims to be the newest
+                             list: two ids in a dump's list are exchanged
+                             lose: a chunk is missing
                              cut: a dump's list is shorter
                              manifest: the first piece of each manifest is malformed; the store
-                             is open, and not compressed
-The index is removed: `fdump store rebuild` makes one that fits."""
+                             is unsealed and not compressed
+The index is removed: `fdump store rebuild` makes a matching one."""
 import glob, hashlib, os, shutil, struct, sys, time
 import reader, storereader
 from storereader import CHUNK, DUMP

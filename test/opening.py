@@ -1,12 +1,12 @@
-"""opening.py - what reader.py opens payloads with: X25519 and HKDF in Python; zstd from libzstd.so.1,
+"""opening.py - how reader.py opens payloads: X25519 and HKDF in Python; zstd from libzstd.so.1,
 AES-256-GCM from OpenSSL's libcrypto.so.3 and Argon2id from libgcrypt.so.20 by ctypes."""
 import ctypes, hashlib, hmac
 
 class Malformed(Exception):
-    """Bytes that are no valid pack; the text says why."""
+    """Bytes that are not a valid pack; the text says why."""
 
 class Unsupported(Exception):
-    """What is needed is not installed, or no key was given that fits."""
+    """A library is not installed, or no fitting key was given."""
 
 def library(name):
     try:
@@ -15,7 +15,7 @@ def library(name):
         raise Unsupported("%s is not installed" % name) from None
 
 def unzstd(b, size):
-    """One zstd frame that unpacks to exactly size bytes."""
+    """Decompresses one zstd frame of exactly size bytes."""
     lib, out, n = library("libzstd.so.1"), ctypes.create_string_buffer(size), ctypes.c_size_t
     lib.ZSTD_decompress.restype = lib.ZSTD_findFrameCompressedSize.restype = n
     if (lib.ZSTD_findFrameCompressedSize(b, n(len(b))) != len(b)
@@ -24,7 +24,7 @@ def unzstd(b, size):
     return out.raw
 
 def open_gcm(key, nonce, aad, sealed):
-    """AES-256-GCM, the tag at the end; None if it does not agree."""
+    """Decrypts AES-256-GCM with the tag at the end; returns None if the tag is wrong."""
     lib, p, n = library("libcrypto.so.3"), ctypes.c_void_p, ctypes.byref(ctypes.c_int())
     body, tag, out = sealed[:-16], sealed[-16:], ctypes.create_string_buffer(len(sealed))
     lib.EVP_CIPHER_CTX_new.restype = lib.EVP_aes_256_gcm.restype = p
@@ -93,7 +93,7 @@ def argon2id(passphrase, salt, passes, memory, lanes):
     return out.raw
 
 def unwrap(w, commitment, secret, passphrase):
-    """The pack key by one wrap; None if this one is for someone else."""
+    """The pack key from one wrap; None if the wrap is for another recipient."""
     if w[0] == 1 and secret:
         public = x25519(secret)
         shared = x25519(secret, w[2])

@@ -1,13 +1,13 @@
-"""packmake.py - a small writer of packs that lets every field be wrong.
+"""packmake.py - a small writer of packs in which every field can be wrong.
 
     p = Pack()                                   an id of its own; START is written
-    p.entry(b"a/b", data=[b"bytes", 4096])       DATA, and a HOLE of 4096; SHA-256 and size come by themselves
+    p.entry(b"a/b", data=[b"bytes", 4096])       DATA, and a HOLE of 4096; SHA-256 and size are computed
     p.entry(b"l", type=3, head={"L": b"target"}) more keys of HEAD; tail={...} the same; None drops a key
     p.item(b"...")                               any bytes into the stream of entries
     p.block(ENTRY, payload, seq=7, stored=9)     any block; each field of its header can be given
-    data = p.finish()                            INDEX and END; p.index() and p.end() to do it by hand
+    data = p.finish()                            INDEX and END; p.index() and p.end() do it by hand
 
-What is right by itself follows pack/FORMAT.md; nothing here checks anything. Codec zstd needs libzstd.so.1.
+Fields that are not given follow pack/FORMAT.md; nothing here checks anything. Codec zstd needs libzstd.so.1.
 """
 import ctypes, hashlib, os, struct
 
@@ -20,7 +20,7 @@ MTIME = [1700000000, 123456789]
 
 
 class Raw(bytes):
-    """CBOR as it stands, in a list of content or as a value in a map."""
+    """Raw CBOR bytes, in a content list or as a value in a map."""
 
 
 def zstd(b):
@@ -33,7 +33,7 @@ def zstd(b):
 
 
 def encode(v):
-    """cbor_put, with Raw let through."""
+    """cbor_put, with Raw passed through."""
     if isinstance(v, Raw):
         return bytes(v)
     if isinstance(v, dict):
@@ -44,7 +44,7 @@ def encode(v):
 
 
 def ordered(m, order):
-    """The map in canonical order, without None; unknown keys last."""
+    """The map in canonical order, without None values; unknown keys last."""
     keys = [k for k in order if k in m] + [k for k in m if k not in order]
     return {k: m[k] for k in keys if m[k] is not None}
 
@@ -75,12 +75,13 @@ def sparse_sum(data):
 
 class Pack:
     def __init__(self, id=None, codec=0, room=1 << 20, most=BLOCK_ENTRIES, start=True, **start_keys):
-        """room, most: raw bytes of an ENTRY block, and HEADs in it, before the next begins. start=False: no START."""
+        """room, most: the raw bytes and HEADs that an ENTRY block holds before the next one begins.
+        start=False: no START."""
         self.id, self.codec, self.room, self.most, self.begun = id or os.urandom(16), codec, room, most, 0
         self.out, self.seq, self.headers = bytearray(), 0, hashlib.sha256()
         self.payload, self.first = bytearray(), NONE  # of the ENTRY block being filled
         self.entries, self.content, self.bad = 0, 0, 0
-        self.waiting, self.unlisted = [], []  # [offset of block, of HEAD, head, tail]; block known or not
+        self.waiting, self.unlisted = [], []  # [offset of block, of HEAD, head, tail]; whether the block is known
         self.last_index, self.listed, self.waiting_bytes = 0, 0, 0
         if start:
             m = {"F": 1, "K": "pack", "H": "sha256", "w": "packmake", "t": MTIME}
@@ -88,7 +89,7 @@ class Pack:
 
     def block(self, kind, payload, first=NONE, codec=0, seal=0, must=0, may=0, version=1, magic=MAGIC,
               id=None, seq=None, raw=None, stored=None, check=None, header_check=None):
-        """Appends a block; what is not given is right. Returns its offset."""
+        """Appends a block; fields that are not given are right. Returns its offset."""
         size, at = len(payload), len(self.out)
         if codec == 1:
             small = zstd(payload)
@@ -104,7 +105,7 @@ class Pack:
         return at
 
     def flush(self, **fields):
-        """Ends the ENTRY block being filled, if there is anything in it."""
+        """Ends the ENTRY block that is being filled, if it is not empty."""
         if not self.payload:
             return
         at = self.block(ENTRY, bytes(self.payload), **{"first": self.first, "codec": self.codec, **fields})
@@ -113,7 +114,7 @@ class Pack:
         self.waiting, self.payload, self.first, self.begun = [], bytearray(), NONE, 0
 
     def item(self, b, head=False):
-        """Bytes into the stream, not broken by a block's end. head: a HEAD begins with them."""
+        """Appends bytes to the stream, without a block boundary inside. head: a HEAD begins with them."""
         if len(self.payload) + len(b) > self.room or head and self.begun == self.most:
             self.flush()
         self.begun += head
@@ -137,7 +138,7 @@ class Pack:
                 d = d[room:]
 
     def entry(self, path, type=1, data=(), head=None, tail=None, no_tail=False):
-        """One entry; the keys in head and tail go over those that come by themselves. head={"Z": 1}: the TAIL fits."""
+        """One entry; keys in head and tail override the computed ones. head={"Z": 1}: the TAIL fits it."""
         has_content = type in (1, 9)
         size, digest = content_sum(data)
         h = {"P": path, "T": type, "m": 0o755 if type == 2 else 0o777 if type == 3 else 0o644,
@@ -181,7 +182,8 @@ class Pack:
         self.waiting_bytes = 0
 
     def end(self, payload=None, **fields):
-        """fields of END by name: length, blocks, entries, content, index, bad, digest; of the header: as block()."""
+        """Fields of END by name: length, blocks, entries, content, index, bad, digest; of the header: as
+        for block()."""
         have = {"length": len(self.out), "blocks": self.seq, "entries": self.entries,
                 "content": self.content & (1 << 64) - 1, "index": self.last_index, "bad": self.bad,
                 "digest": self.headers.digest()}

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A second writer and reader of plans and reports, from the text of cmd/manager/plan.h and
-report.h: test/data/plan.cbor and test/data/report.fdj are, to the byte, what it makes of the values
-below; the unit tests hold the C side to the same files.
+report.h: test/data/plan.cbor and test/data/report.fdj are, to the byte, what it makes from the values
+below; the unit tests compare the C side with the same files.
 
 usage: plans.py SOURCE-FOLDER [--write]"""
 
@@ -65,7 +65,7 @@ def frame(payload):
 
 
 def frames(b):
-    """The records of a report, each with its check proved."""
+    """The records of a report, each with its check verified."""
     at = 0
     while at < len(b):
         length = le(b, at + 12, 4)

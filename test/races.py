@@ -7,10 +7,10 @@ unpack: while packs are unpacked again and again, a second process swaps a direc
 a symbolic link to a folder outside and back, N times (100,000): nothing outside is made, written,
 changed or removed. pack: while a tree is packed again and again, its files grow, shrink, are replaced,
 removed, swapped for a link to a secret, a FIFO, a device, and directories for links to a folder with
-a secret: the secret is in no pack, every pack is whole (verify's status at most 1), fdump ends, its
-status is 1 where verify's is, and files that stay as they are come out as they are. As the user
-65534 with --user (run as root), else as who runs it.
-A count at the end; exit status 1 if something was wrong.
+a secret: the secret is in no pack, every pack is valid (verify's status at most 1), fdump ends, its
+status is 1 where verify's is, and files that do not change come out unchanged. With --user (run
+as root) it works as user 65534, otherwise as the caller.
+Prints a count at the end; exit status 1 if something was wrong.
 """
 import argparse, ctypes, multiprocessing, os, random, shutil, stat, subprocess, sys, tempfile, time
 
@@ -24,7 +24,7 @@ def exchange(a, b):
 
 
 def outside(folder):
-    """All that can change in a folder, times but the last access."""
+    """Everything that can change in a folder, including times except the last access."""
     out = {}
     for top, dirs, files in os.walk(folder):
         for name in [".", *dirs, *files]:
@@ -55,7 +55,7 @@ class Runner:
 
 
 def swapper(target, out, flips, done):
-    """Swaps target/d, and target/d/e, for links to the outside."""
+    """Swaps target/d and target/d/e for links that lead outside."""
     pairs = []
     for i, name in enumerate(("d", "d/e", "d/file")):
         link = os.path.join(os.path.dirname(target), "swap-%d" % i)
@@ -228,7 +228,7 @@ def pack(r, top, end, rounds):
             try:
                 with open(os.path.join(back, name), "rb") as f:
                     if f.read() != content:
-                        r.bad("pack: %s is not what it is" % name)
+                        r.bad("pack: %s differs from the file" % name)
             except OSError as e:
                 r.bad("pack: %s" % e)
         shutil.rmtree(back)
@@ -249,7 +249,7 @@ def main():
     os.umask(0o022)
     with tempfile.TemporaryDirectory(prefix="races.") as top:
         os.chmod(top, 0o755)
-        fdump = os.path.join(top, "fdump")  # the build folder may be closed to others
+        fdump = os.path.join(top, "fdump")  # the build folder may be inaccessible to other users
         shutil.copy(o.fdump, fdump)
         if o.user:
             os.chown(top, 65534, 65534)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """reader.py - a second reader of packs, written from pack/FORMAT.md alone.
 
-usage: reader.py verify FILE [keys]    every check that the format has; a line for each finding
+usage: reader.py verify FILE [keys]    every check of the format; a line for each finding
        reader.py list FILE [keys]      one JSON object a line for each good entry
 keys:  --secret-hex FILE               an X25519 secret: 64 hexadecimal digits
        --passphrase-file FILE          a passphrase; one newline at its end is not part of it
@@ -29,7 +29,7 @@ STATUS = ("ok", "changed", "grown", "shrunk", "read-error", "vanished", "command
 
 # CBOR: int, bytes, str, list, dict, True, False, None.
 def cbor_get(b, at=0, depth=9):  # a map, and 8 deep in its values
-    """(value, offset behind it) of the item at `at`."""
+    """Decodes the item at `at`; returns (value, offset after it)."""
     if at >= len(b):
         raise Malformed("CBOR: the item goes over the end")
     major, n, at = b[at] >> 5, b[at] & 31, at + 1
@@ -42,7 +42,7 @@ def cbor_get(b, at=0, depth=9):  # a map, and 8 deep in its values
         n, at = int.from_bytes(b[at:at + size], "big"), at + size
     if major < 2:
         n = n if major == 0 else -1 - n
-    elif n > len(b) - at:  # each item in an array or a map takes a byte at least
+    elif n > len(b) - at:  # each item in an array or a map takes at least one byte
         raise Malformed("CBOR: the item goes over the end")
     elif major < 4:
         n, at = b[at:at + n], at + n
@@ -79,7 +79,7 @@ def cbor_put(v):
     return cbor_head(5, len(v)) + b"".join(cbor_put(k) + cbor_put(x) for k, x in v.items())
 
 def open_key(payload, secret, passphrase):
-    """A KEY block's payload -> the pack's payload key, or None."""
+    """Gets the pack's payload key from a KEY block's payload; None without a fitting key."""
     k = check(cbor_all(payload), KEY_RULES, "ACW", "KEY")
     for w in k["W"]:
         pack_key = opening.unwrap(w, k["C"], secret, passphrase)
@@ -87,7 +87,7 @@ def open_key(payload, secret, passphrase):
             return opening.hkdf(pack_key, b"fdump pack payload" + hashlib.sha256(payload).digest())
     return None
 
-# What may stand in maps: a rule is a function from a value to whether it is good.
+# What maps may contain: a rule is a function from a value to whether it is valid.
 def uint(most=U64, least=0):
     return lambda v: isinstance(v, int) and not isinstance(v, bool) and least <= v <= most
 def string(most, least=1, nul=True):
@@ -107,7 +107,7 @@ START_RULES = {"F": lambda v: v == 1, "K": lambda v: v == "pack", "H": lambda v:
                "w": lambda v: isinstance(v, str), "t": TIME}
 KEY_RULES = {"A": lambda v: v == 1, "C": string(32, 32), "W": lambda v: isinstance(v, list)
              and 1 <= len(v) <= 64 and all(map(is_wrap, v))}
-HEAD_RULES = {  # the first twelve stand in an INDEX too, in this order
+HEAD_RULES = {  # the first twelve are also in an INDEX, in this order
     "P": lambda v: is_path(v) or v == b".", "T": uint(9, 1), "m": uint(4095), "u": uint(U32 - 1),
     "g": uint(U32 - 1), "un": string(255), "gn": string(255), "t": TIME, "D": array(uint(U32), uint(U32)),
     "L": string(65535, nul=False), "H": is_path, "Z": lambda v: v == 1 and v is not True, "s": uint(U63), "f": uint(U32),
@@ -118,7 +118,7 @@ TAIL_RULES = {
     "c": lambda v: isinstance(v, list) and all(isinstance(x, str) for x in v), "X": uint(255)}
 
 def check(m, rules, required, what):
-    """A map against its rules; a key that begins upper-case must be known."""
+    """Checks a map against its rules; a key that begins upper-case must be known."""
     if not isinstance(m, dict) or not all(isinstance(k, str) for k in m):
         raise Malformed("%s: no map with text keys" % what)
     for key, value in m.items():
@@ -154,7 +154,7 @@ def cbor_all(b):
     return value
 
 class Header:
-    """The header of a block; Malformed where there is no good one."""
+    """The header of a block; raises Malformed if there is no valid one."""
     def __init__(self, data, at):
         b = self.bytes = bytes(data[at:at + 64])
         if b[:4] != MAGIC or len(b) < 64 or xxh3(b[:56]) != le(b, 56):
@@ -173,9 +173,9 @@ class Header:
         self.at, self.end = at, at + 64 + self.stored
 
 class Digest:
-    """Section 4.5: of blocks that are not all zero."""
+    """Section 4.5: of the blocks that are not all zero."""
     def __init__(self):
-        self.sha, self.at, self.block = hashlib.sha256(), 0, b""  # block: the one that begins at .at, so far
+        self.sha, self.at, self.block = hashlib.sha256(), 0, b""  # the block that begins at .at, so far
     def put(self, block):
         if block.strip(b"\0"):
             self.sha.update(struct.pack("<Q", self.at) + block)
@@ -247,7 +247,7 @@ class Reader:
         self.id, self.seq, self.start, self.kind, self.clean = None, -1, at, None, len(self.findings)
         self.key = self.key_payload = self.sealed = self.refused = None
         self.headers, self.done, self.listed, self.last_index = hashlib.sha256(), [], 0, 0
-        self.entry, self.lost = None, False  # the open entry; whether the stream was torn
+        self.entry, self.lost = None, False  # the open entry; whether the stream was interrupted
         while self.kind != END:
             h, at = self.next_block(at)
             if h is None:
@@ -266,7 +266,7 @@ class Reader:
         return at
 
     def next_block(self, at):
-        """The next block of this pack, and where; None at the end of the data."""
+        """The next block of this pack and its offset; None at the end of the data."""
         while True:
             try:
                 h = Header(self.data, at)
@@ -287,7 +287,7 @@ class Reader:
         return self.id is None or h.id == self.id and h.seq > self.seq
 
     def search(self, at):
-        """Resynchronisation: where the next good header stands that fits."""
+        """Resynchronisation: the offset of the next good header that fits."""
         while (at := self.data.find(MAGIC, at + 1)) >= 0:
             try:
                 if self.fits(Header(self.data, at)):
@@ -314,7 +314,7 @@ class Reader:
             self.end(h, payload)
 
     def payload(self, h):
-        """The raw payload: checked, opened, unpacked."""
+        """The raw payload: checked, decrypted, decompressed."""
         stored = self.data[h.at + 64:h.end]
         if len(stored) < h.stored or xxh3(stored) != h.check:
             raise Malformed("cut" if len(stored) < h.stored else "the payload is damaged")
@@ -376,7 +376,7 @@ class Reader:
             self.find(self.entry.block, "entry %s at %d: %s" % (name(self.entry.head), self.entry.offset, why))
             self.entry = None
 
-    # INDEX and END. After damage they can only name what is lost.
+    # INDEX and END. After damage they only serve to name what is lost.
     def index(self, h, payload):
         if len(self.findings) == self.clean:
             new = self.done[self.listed:]

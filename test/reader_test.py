@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Goal: the second reader is right by itself: its algorithms give the published results, it takes a
-good pack as good, and finds what packmake.py makes wrong."""
+"""Goal: the second reader works: its algorithms give the published results, it accepts a good
+pack, and finds the errors that packmake.py makes."""
 import os, sys, unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import opening, packmake, reader
 from packmake import END, ENTRY, INDEX, START, Pack, Raw
 
-# By libxxhash 0.8.1, of the first n bytes of (7 i + 3) mod 256: each branch of the algorithm.
+# From libxxhash 0.8.1, of the first n bytes of (7 i + 3) mod 256: each branch of the algorithm.
 XXH3 = (
     (0, 0x2D06800538D394C2), (1, 0x13E608BC156DEFED), (3, 0xA9088DDA485B481C), (4, 0x6D9253B16C8B1ED3),
     (8, 0x60539DB630471163), (9, 0xFEFF668361D723A8), (16, 0xB8C859B0F030B585), (17, 0x714A04408E79B80F),
@@ -132,7 +132,7 @@ class Packs(unittest.TestCase):
         self.bad(bytes(p.out), "in no INDEX")
 
     def test_loss(self):
-        """Each block lost in turn: what is lost is named, all else is read."""
+        """Each block is lost in turn: the lost entries are named, all others are read."""
         p = Pack(room=2000)
         for i in range(20):
             p.entry(b"f%02d" % i, data=[b"%d" % i * 700])

@@ -1,5 +1,5 @@
 /*
- * Reads a stream of packs out of memory, on one thread, with the framing, loads
+ * Reads a stream of packs from memory, on one thread, with the framing, loads
  * and reader that `fdump verify` uses: for flip.c and the fuzzers.
  *
  *   reading_init -> reading_stream ... -> reading_fini
@@ -25,14 +25,14 @@ struct reading {
 	struct pack_press *press;
 	struct pack_digest *digest;
 	struct sums *sums;
-	struct pack_chains chains;  /* zeroed at first */
+	struct pack_chains chains;  /* initially zero */
 	struct pack_reader *reader; /* the caller's, for this stream */
-	/* A load was taken. 0, or -1 with err set. */
+	/* A load was accepted. Returns 0, or -1 with err set. */
 	int (*apply)(void *ctx, struct pack_load *load, struct err *err);
 	void *ctx;
 };
 
-/* Returns 0, or -1 with err set; then _fini is allowed, too. */
+/* Returns 0, or -1 with err set; _fini may be called then too. */
 static inline int reading_init(struct reading *r, struct err *err)
 {
 	return hash_crypto_init(err) == 0 && (r->load = pack_load_new(err)) != NULL &&
@@ -52,7 +52,7 @@ static inline void reading_fini(struct reading *r)
 	pack_load_free(r->load);
 }
 
-/* One block that stands at data + at. */
+/* Reads the block at data + at. */
 static inline int reading_block(struct reading *r, const uint8_t *data, size_t at,
 	const struct pack_block *block, bool misplaced, struct err *err)
 {

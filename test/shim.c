@@ -1,18 +1,18 @@
 /*
  * Preloaded (LD_PRELOAD) before a program under test:
  *
- *   SHIM_SHORT=SEED       reads and writes take a part only, by chance; some EINTR
+ *   SHIM_SHORT=SEED       reads and writes are short at random; some fail with EINTR
  *   SHIM_MALLOC=N         the N-th allocation fails
- *   SHIM_MALLOC_FROM=N    that and all behind it
- *   SHIM_MAP=BYTES        LMDB's file may not grow over that
- *   SHIM_CLOCK=FILE       the wall clock is what stands in the file, in seconds
- *   SHIM_AGED=SECONDS     files were changed (ctime) so long before
- *   SHIM_SAID=FILE        is made when a fault has come to pass
+ *   SHIM_MALLOC_FROM=N    the N-th and all later ones fail
+ *   SHIM_MAP=BYTES        LMDB's file can't grow beyond this
+ *   SHIM_CLOCK=FILE       the wall clock is read from the file, in seconds
+ *   SHIM_AGED=SECONDS     files seem to have changed (ctime) so much earlier
+ *   SHIM_SAID=FILE        is created when a fault has been injected
  *
- * What is allocated before the program's main is not counted: the loader's is
- * not ours. Nor is what the C library allocates for a question to the databases
- * of users: glibc 2.36 crashes there (nss_database_check_reload_and_get, which
- * is given no memory).
+ * Allocations before the program's main are not counted: they are the loader's.
+ * Nor are those that the C library makes for lookups of users and groups: glibc
+ * 2.36 crashes there (nss_database_check_reload_and_get, when it gets no
+ * memory).
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -72,7 +72,7 @@ static uint64_t chance(void)
 	return z ^ (z >> 31);
 }
 
-/* How much of len is taken; 0: fail with EINTR. */
+/* How many of len bytes are transferred; 0: fail with EINTR. */
 static size_t some(size_t len)
 {
 	uint64_t r = chance();
@@ -126,7 +126,7 @@ ssize_t pwrite64(int fd, const void *from, size_t len, off_t at)
 	SHORT(SYS_pwrite64, fd, from, len, at);
 }
 
-/* The vectors, cut to a part of their whole length. */
+/* Fills the vectors up to a part of their total length. */
 static ssize_t vectors(long number, int fd, const struct iovec *v, int count)
 {
 	struct iovec cut[16];
@@ -237,7 +237,7 @@ static int fails(void)
 static void *(*next_malloc)(size_t), *(*next_calloc)(size_t, size_t),
 	*(*next_realloc)(void *, size_t);
 
-/* What dlsym itself wants meanwhile, for a message, it does not get. */
+/* While dlsym looks, its own allocations (for a message) fail. */
 static int looking;
 
 #define NEXT(name)                                                                                 \

@@ -4,7 +4,7 @@
 usage: sizes.py FOLDER...
 
 A file or function may be longer if a comment in its first five lines says why: "Long: ...".
-Prints each that is too long on a line; status 1 if there is one.
+Prints a line for each that is too long; status 1 if there is one.
 """
 import ast, glob, re, sys
 
@@ -16,7 +16,8 @@ def excused(lines):
 
 
 def c_functions(lines):
-    """(name, first line, last line) of each: from the line at the left margin that begins it to the brace that ends it."""
+    """(name, first line, last line) of each: from the line at the left margin where it begins to its
+    closing brace."""
     start = None
     for n, line in enumerate(lines):
         if re.match(r"[A-Za-z_]", line):

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""storedevice.py - a disk that fails while a store is written; by root.
+"""storedevice.py - a disk that fails while a store is written; needs root.
 
 usage: storedevice.py FDUMP [--fs ext4|xfs|btrfs] [--rounds N] [--seed N]
 
-The file system lies on a loop device over a file that nbdkit serves, whose error filter fails writes,
-all or some, while a file is there: what was written comes back as EIO from fsync, once, or the file system
-stops. That happens at some moment of a backup, gc, forget or rebuild, and ends at another. Then the
-disk is whole again, and its file system mounted anew: the store opens by itself, or says that its index is
-lost and is rebuilt; each acknowledged dump is there and whole, no other is in part; a backup and gc work.
+The file system is on a loop device over a file that nbdkit serves. nbdkit's error filter fails all or some
+writes while a trigger file exists: fsync reports EIO once, or the file system stops. That begins at some
+moment of a backup, gc, forget or rebuild, and ends at another. Then the disk works again, and its file system
+is mounted again: the store opens without help, or says that its index is lost and is rebuilt; each acknowledged
+dump is complete, no other is partly there; a backup and gc work.
 Needs nbdkit, nbdfuse. A line for each failure; exit status 1 if there is one."""
 import argparse, os, random, subprocess, sys, tempfile, time
 from storefault import *
@@ -15,7 +15,7 @@ from storefault import *
 SIZE = 320 << 20
 
 class Disk:
-    """An image, served, mounted at .at"""
+    """An image, served by nbdkit and mounted at .at."""
     def __init__(self, work, image):
         self.image, self.at = image, work + "/at"
         self.served, self.trigger = work + "/served", work + "/trigger"
@@ -69,7 +69,7 @@ class Rounds:
             self.acknowledged.append(dump)
         return p.returncode
     def fail_disk(self):
-        """At some moment of what is done now; returns when it is to be well again."""
+        """Fails at a random moment of the current work; returns when the disk should work again."""
         time.sleep(self.rng.random() * 0.06)
         open(self.disk.trigger, "w").close()
         time.sleep(self.rng.random() * 0.3)
@@ -119,7 +119,7 @@ class Rounds:
             except Failed as e:
                 self.failed += 1
                 print("round %d: %s" % (n, e), flush=True)
-        print("%s: %d rounds, %d told by the status, %d indexes rebuilt, %d failed" % (
+        print("%s: %d rounds, %d reported by the status, %d indexes rebuilt, %d failed" % (
             self.a.fs, self.a.rounds, self.told, self.rebuilt, self.failed))
         return 1 if self.failed else 0
 

@@ -4,10 +4,9 @@
 usage: storeeio.py FDUMP [--stride N] [--only COMMAND] [--error NAME]
 
 For backup, gc, forget, rebuild and scrub: the first, second, ... call of each kind that writes fails
-(strace), and all of one kind from the n-th on. Status 0 only if the work is done; an acknowledged dump is there and
-whole; nothing is written to a volume or to the index after a sync of it that failed, and the volume is cut back
-(what is in memory only would be taken for written); then, without
-faults, all that storekill.py looks for. A line for each failure; exit status 1 if there is one."""
+(strace), and all of one kind from the n-th on. Status 0 only if the work is done; an acknowledged dump is complete;
+nothing is written to a volume or to the index after a failed sync of it, and the volume is cut back (data that
+is only in memory would count as written); then, without faults, everything that storekill.py checks. A line for each failure; exit status 1 if there is one."""
 import os, re, shutil, sys, tempfile
 import storekill
 from storekill import run
@@ -17,7 +16,7 @@ CALLS = ["pwrite64", "pwritev", "fdatasync", "fsync", "msync", "ftruncate", "fal
 SYNCS = ("fdatasync", "fsync")
 
 def written_after(log):
-    """Files that were written to after a sync of them had failed; volumes that were then not cut back."""
+    """Files that were written to after a failed sync, and volumes that were then not cut back."""
     lost, cut, again = set(), set(), set()
     for line in open(log, errors="replace"):
         m = re.search(r"(\w+)\(\d+<([^>]*)>", line)
@@ -42,12 +41,12 @@ class Eio(storekill.Kill):
             if p.returncode < 0:
                 raise Exception("killed by signal %d" % -p.returncode)
             if hit and p.returncode and not p.stderr.strip():
-                raise Exception("status %d, and no word" % p.returncode)
+                raise Exception("status %d without a message" % p.returncode)
             again, uncut = written_after(log)
             if again:
-                raise Exception("written after a sync that failed: %s" % again)
+                raise Exception("written after a failed sync: %s" % again)
             if uncut and which != "gc":  # whose new volume is removed
-                raise Exception("not cut back after a sync that failed: %s" % uncut)
+                raise Exception("not cut back after a failed sync: %s" % uncut)
             if hit:
                 self.told += p.returncode != 0
                 if p.returncode == 0:
@@ -61,13 +60,13 @@ class Eio(storekill.Kill):
         return hit
     told = 0
     def well(self, which, store, acknowledged):
-        """It said that it did its work."""
+        """Whether it claimed success."""
         if which == "backup" and not acknowledged:
-            raise Exception("status 0, and no dump")
+            raise Exception("status 0, but no dump")
         if which == "forget" and len(self.dumps(store)) != 1:
-            raise Exception("status 0, and nothing is forgotten")
+            raise Exception("status 0, but nothing was forgotten")
         if which == "gc" and run(self.fdump, "store", "gc", "--dry-run", store).stdout != self.clean:
-            raise Exception("status 0, and garbage is left")
+            raise Exception("status 0, but garbage is left")
 
 def main(args):
     stride, only, error = 1, None, "EIO"
@@ -92,7 +91,7 @@ def main(args):
                     n = 1
                     while k.at(which, call, n, on):
                         n += stride
-        print("%s: %d faults, %d told by the status, %d failed" % (error, k.done, k.told, k.failed))
+        print("%s: %d faults, %d reported by the status, %d failed" % (error, k.done, k.told, k.failed))
     return 1 if k.failed else 0
 
 if __name__ == "__main__":

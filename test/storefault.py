@@ -1,7 +1,7 @@
-"""storefault.py - what the campaigns on stores share: running fdump, small trees, what a store must hold.
+"""storefault.py - shared by the campaigns on stores: running fdump, small trees, what a store must contain.
 
-A dump is acknowledged once backup has printed its id. picture() says what a tree holds; a store is
-whole if every dump it lists is, by fdump and by the reader that knows no index."""
+A dump is acknowledged once backup has printed its id. picture() describes a tree; a store is
+complete if every dump that it lists is, both to fdump and to the reader that uses no index."""
 import hashlib, json, os, random, re, shutil, subprocess, sys, tempfile, time
 import storereader
 
@@ -18,7 +18,7 @@ def run(*args, ok=(0,), timeout=120):
     return p
 
 def change(top, rng, files=12, most=60000):
-    """Writes some files of a tree anew; some contents come again."""
+    """Rewrites some files of a tree; some contents occur again."""
     os.makedirs(top, exist_ok=True)
     for _ in range(rng.randrange(1, files)):
         with open(os.path.join(top, "f%d" % rng.randrange(2 * files)), "wb") as f:
@@ -50,7 +50,7 @@ class Store:
         lines = run(self.fdump, "dumps", "-s", self.path, "--json").stdout.splitlines()
         return [(d["dump"], d["name"]) for d in map(json.loads, lines)]
     def restored(self, dump):
-        """What a dump restores to."""
+        """The picture of what a dump restores to."""
         with tempfile.TemporaryDirectory() as out:
             run(self.fdump, "restore", "-s", self.path, dump, "-C", out)
             return picture(out)
@@ -73,7 +73,7 @@ class Store:
             except storereader.Malformed as e:
                 raise Failed("dump %s: %s" % (ident, e))
     def whole(self, was, outside=False):
-        """was: dump -> picture. Every listed dump is whole, and what it was; returns the ids."""
+        """was: dump -> picture. Checks that every listed dump is complete and as it was; returns the ids."""
         ids = self.opens()
         run(self.fdump, "verify", self.path)
         for ident in ids:

@@ -3,11 +3,10 @@
 
 usage: storeflips.py FDUMP [--volumes N] [--index N] [--generations N] [--seed N]
 
-Volumes: scrub and verify find each one (exit status 5), unless it is in garbage: then each dump is whole, to
-the second reader too. Index: the bit is in data.mdb. Listing, verify, restoring, a backup and a collection
-of garbage each either do what is right or say that there is damage (5), in a bounded time and without a
-crash; after rebuild every dump is whole. Before, without damage: an index that rebuild makes equals the
-original. A line for each failure; exit status 1 if there is one."""
+Volumes: scrub and verify find each one (exit status 5), unless it is in garbage: then each dump is complete, to
+the second reader too. Index: the bit is in data.mdb. Listing, verify, restoring, a backup and gc
+each either work correctly or report damage (5), in bounded time and without a crash; after rebuild every
+dump is complete. Before that, without damage: an index that rebuild makes equals the original. A line for each failure; exit status 1 if there is one."""
 import argparse, os, random, shutil, subprocess, sys, tempfile
 from storefault import *
 
@@ -19,7 +18,7 @@ def flip(path, at, bit):
         f.write(bytes([b ^ 1 << bit]))
 
 def index_of(path):
-    """What an index says, but when volumes were scrubbed last, and the clock."""
+    """What an index contains, except when volumes were last scrubbed, and the clock."""
     import lmdb
     env = lmdb.open(os.path.join(path, "index"), max_dbs=16, readonly=True, lock=False)
     out = {}
@@ -80,7 +79,7 @@ class Flips:
             flip(path, at, bit)
             shutil.copy(os.path.join(self.clean.path, "index", "data.mdb"), os.path.join(self.base.path, "index", "data.mdb"))
     def step(self, store, what, *args):
-        """Runs a command; says whether it found no damage."""
+        """Runs a command; returns whether it found no damage."""
         p = run(self.fdump, *args, ok=(0, 5), timeout=60)
         if p.returncode == 5 and not p.stderr.strip() + p.stdout.strip():
             raise Failed("%s: says nothing" % what)
@@ -93,7 +92,7 @@ class Flips:
         p = self.step(store, "dumps", "dumps", "-s", s, "--json")
         if p and [json.loads(l)["dump"] for l in p.stdout.splitlines()] != self.dumps:
             self.told["older"] = self.told.get("older", 0) + 1
-            p = None  # told wrong; a writer has to mend it
+            p = None  # reported wrongly; a writer has to repair it
         older = self.told.get("older", 0) > told.get("older", 0)
         self.step(store, "verify", "verify", s)
         with tempfile.TemporaryDirectory() as out:
@@ -115,7 +114,7 @@ class Flips:
         run(self.fdump, "store", "rebuild", s)
         there = store.opens()
         run(self.fdump, "verify", s)
-        there = [d for d in there if d in self.dumps or d in more]  # one that was not acknowledged may be there
+        there = [d for d in there if d in self.dumps or d in more]  # a dump that was not acknowledged may exist
         if there[-len(self.dumps[12:] + list(more)):] != self.dumps[12:] + list(more):
             raise Failed("after rebuild dumps are lost")
         return self.told != told
@@ -135,7 +134,7 @@ class Flips:
             except Failed as e:
                 self.fail("index byte %d bit %d: %s" % (at, bit, e))
             shutil.rmtree(store)
-        print("index: %d flips, damage was told at %d: %s" % (times, found, ", ".join("%s %d" % t for t in self.told.items())))
+        print("index: %d flips, damage was reported at %d: %s" % (times, found, ", ".join("%s %d" % t for t in self.told.items())))
 
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)

@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
-"""storefull.py - a store on a file system that is full; by root.
+"""storefull.py - a store on a file system that is full; needs root.
 
 usage: storefull.py FDUMP [--step KIB] [--fs tmpfs|ext4] [--inodes N] [--pages N] [--shim SHIM]
 
-A store with two dumps lies on a file system with room for 0, 64, 128 ... KiB more, and a third
+A store with two dumps is on a file system with room for 0, 64, 128 ... KiB more, and a third
 dump is made, until it fits; likewise with 0, 1, 2 ... inodes left, and, with SHIM (build/test/test/shim.so),
-an index that may grow by 0, 1, 2 ... pages. Each time: exit status 0, or 7 and a message; the store opens by
-itself in a second, both dumps and no other are listed, and whole, also with the index made anew;
-forget, gc and rebuild on the full disk work, or say 7 and lose nothing; and with room again gc gives back what
-was left over, and the backup works. A line for each failure; exit status 1 if there is one."""
+an index that may grow by 0, 1, 2 ... pages. Each time: exit status 0, or 7 and a message; the store opens without
+help in a second, exactly the two dumps are listed and complete, also with a rebuilt index; forget, gc
+and rebuild on the full disk work, or end with 7 and lose nothing; and with room again gc gives back what was
+left over, and the backup works. A line for each failure; exit status 1 if there is one."""
 import argparse, os, random, shutil, subprocess, sys, tempfile
 from storefault import *
 
@@ -22,7 +22,7 @@ class Full:
             change(self.tree, self.rng)
             self.was[said(self.base.backup(self.tree, self.state).stdout)[0]] = picture(self.tree)
         shutil.copytree(self.state, self.state + ".base")
-        for i in range(40):  # the third is larger: small files for the index, large ones for the volume
+        for i in range(40):  # the third is larger: small files fill the index, large ones the volume
             with open(os.path.join(self.tree, "g%d" % i), "wb") as f:
                 f.write(self.rng.randbytes(40000))
         self.used, self.files = 0, 0
@@ -72,7 +72,7 @@ class Full:
         if set(there) != set(self.was) | set(more):
             raise Failed("dumps %r" % there)
     def one(self, store, env, make_room):
-        """Returns whether there was room enough."""
+        """Returns whether there was enough room."""
         shutil.rmtree(self.state)
         shutil.copytree(self.state + ".base", self.state)
         p = self.try_it("backup", store.backup_args(self.tree, self.state), env)

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""storekill.py - kills commands on a store at system calls, and looks at what is left.
+"""storekill.py - kills commands on a store at system calls, and checks what is left.
 
 usage: storekill.py FDUMP [--stride N] [--only COMMAND]
 
 For backup (put, commit), gc, rebuild and forget: the command is run on a copy of a store under
 strace, which kills it (SIGKILL) at the first, second, ... call of each kind that writes. After each:
-the store opens within a second, every dump that was acknowledged before is there and whole, none is
-there in part, the index rebuilt from the volumes has the same dumps, and the command, run again, does
+the store opens within a second, every dump that was acknowledged before is complete, none is
+partly there, the index rebuilt from the volumes has the same dumps, and the command, run again, does
 its work. A line for each failure; exit status 1 if there is one."""
 import os, re, shutil, subprocess, sys, tempfile, time
 
@@ -57,7 +57,7 @@ class Kill:
         if which != "forget" and not self.kept <= after:
             raise Exception("a dump is lost: %s" % (self.kept - after))
         if which != "backup" and after - self.kept:
-            raise Exception("a dump came out of nothing")
+            raise Exception("an unknown dump")
         if acknowledged and not acknowledged <= after:
             raise Exception("an acknowledged dump is lost")
         run(self.fdump, "verify", store)
@@ -74,7 +74,7 @@ class Kill:
             raise Exception("the rebuilt index has other dumps")
         run(self.fdump, "verify", store)
     def at(self, which, call, n):
-        """Kills at the n-th call; False if there are not so many."""
+        """Kills at the n-th call; returns False if there are fewer calls."""
         store = os.path.join(self.work, "store")
         shutil.copytree(self.base, store)
         p = run("strace", "-f", "-o", "/dev/null", "-e", "trace=" + call, "-e",

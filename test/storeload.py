@@ -5,9 +5,9 @@ usage: storeload.py FDUMP [--minutes N] [--kills N] [--seed N]
 
 Three agents back up trees that change, while gc, forget --keep-last, scrub, verify and restore run in
 loops; half of all processes are killed (SIGKILL) after a random time, until there were so many kills
-or minutes, whichever is later. Every few seconds all pauses, and: the store opens by itself, every
-listed dump is whole, restores to what its tree was, a chunk is missing nowhere; acknowledged dumps are
-there unless forget had the right to delete them. What was not killed must have done its work.
+or minutes, whichever is later. Every few seconds everything pauses for a check: the store opens without
+help, every listed dump is complete and restores to its tree, no chunk is missing; acknowledged dumps are
+there unless forget had the right to delete them. Processes that were not killed must have succeeded.
 A line for each failure; exit status 1 if there is one."""
 import argparse, os, random, shutil, signal, subprocess, sys, tempfile, threading, time
 from storefault import *
@@ -25,7 +25,7 @@ class Load:
             self.failed += 1
             print("%s: %s" % (time.strftime("%H:%M:%S"), text), flush=True)
     def one(self, what, args, rng, longest):
-        """Runs a command, or kills it on its way. Returns (its status or None if killed, its output)."""
+        """Runs a command, or kills it on the way. Returns (its status, or None if killed; its output)."""
         with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as bad:
             p = subprocess.Popen(args, stdout=out, stderr=bad)
             try:
@@ -78,7 +78,7 @@ class Load:
         names = dict(self.store.dumps())
         for name, dumps in self.acknowledged.items():
             there = [d for d in ids if names[d] == name]
-            for dump in dumps[-KEEP:]:  # forget deletes only what has so many behind it
+            for dump in dumps[-KEEP:]:  # forget deletes only dumps that have so many after them
                 if dump not in there and len(there) < KEEP:
                     raise Failed("acknowledged dump %s of %s is lost" % (dump, name))
             if dumps and dumps[-1] not in there:

@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
-"""storepower.py - power cuts while a store is written; by root.
+"""storepower.py - power cuts while a store is written; needs root.
 
 usage: storepower.py FDUMP [--fs ext4|xfs|btrfs] [--cuts N] [--seed N]
 
-The file system lies on a loop device over a file that a small FUSE server keeps: the server knows what
-was flushed and what was only written. Over it run backup, forget, gc and scrub. At a random write
-the power is cut: what was flushed is on the disk, of what was written since each piece is, or is not,
-or a part of its sectors. That image is mounted (and so recovered), and: the store opens by itself in a
-second, each dump acknowledged before the cut is there and whole, no other is in part, and a
-backup and gc work. Needs python3-fusepy. A line for each failure; exit status 1 if there is one."""
+The file system is on a loop device over a file that a small FUSE server keeps: the server knows what
+was flushed and what was only written. On it run backup, forget, gc and scrub. At a random write the
+power is cut: flushed data is on the disk; each later write is there completely, partly (some of its
+sectors), or not at all. That image is mounted (and so recovered): the store opens without help in a
+second, each dump acknowledged before the cut is complete, no other is partly there, and a backup and
+gc work. Needs python3-fusepy. A line for each failure; exit status 1 if there is one."""
 import argparse, errno, os, random, shutil, stat, subprocess, sys, tempfile, threading, time
 import fusepy
 from storefault import *
@@ -16,7 +16,8 @@ from storefault import *
 SIZE, SECTOR, KEEP = 320 << 20, 512, 6
 
 class Disk:
-    """What the server keeps: .data, as the machine sees it; .flushed, as the disk has it; .since: writes"""
+    """What the server keeps: .data, as the machine sees it; .flushed, as the disk has it; .since: later
+    writes."""
     def __init__(self, path):
         import mmap
         self.files = [open(path + n, "w+b") for n in ("data", "flushed")]
@@ -39,8 +40,8 @@ class Disk:
                 self.flushed[at:at + len(b)] = b
             self.since, self.flushes = [], self.flushes + 1
     def cut(self, path, rng, call):
-        """Power fails at one of the next writes: the image is what is left. Returns what call says at this
-        moment, and how many writes were not flushed."""
+        """Cuts the power at one of the next writes: the image is what is left. Returns what call returns at
+        that moment, and how many writes were not flushed."""
         said = []
         def now():
             said.extend((call(), len(self.since)))
@@ -145,7 +146,7 @@ class Power:
             if n % 5 == 0:
                 run(self.fdump, "store", "rebuild", store.path)
             after = store.whole(self.was, outside=n % 10 == 0)
-            if not set(ids[-KEEP:]) <= set(after):  # a DELETE that was on its way may have come through
+            if not set(ids[-KEEP:]) <= set(after):  # a DELETE in progress may have been written
                 raise Failed("dumps are lost: %r, then %r" % (ids, after))
         finally:
             run("umount", self.cut_at)

@@ -1,13 +1,13 @@
-"""storereader.py - restores from a store by cmd/store/LAYOUT.md and cmd/dump/CHUNKS.md, without
+"""storereader.py - restores from a store as cmd/store/LAYOUT.md and cmd/dump/CHUNKS.md describe it, without
 FDump and without the store's index.
 
 usage: storereader.py list STORE
        storereader.py restore STORE DUMP DIR [SECRET]    DUMP: the first digits of its id
        SECRET: file with the secret half of the key, in hexadecimal
 
-Every block is held against its check, a sealed dump's record against its HMAC, each piece of the
-manifest against its id, each file against its SHA-256. Restored are directories, files, symbolic and
-hard links, with mode and mtime. Exit status 5 if anything does not agree."""
+Verifies every block's check, a sealed dump's record by its HMAC, each piece of the manifest by its id, and
+each file by its SHA-256. Restores directories, files, symbolic and hard links, with mode and mtime. Exit
+status 5 if anything does not match."""
 import glob, hashlib, hmac, os, struct, sys
 import opening, reader
 from opening import Malformed
@@ -15,7 +15,7 @@ from opening import Malformed
 VOLUME, CHUNK, DUMP, DELETE, LOCK = range(16, 21)
 
 def blocks(data):
-    """The good blocks of a volume: kind, payload. Passes by damage."""
+    """The good blocks of a volume: kind, payload. Skips damage."""
     at, known = 0, None
     while at + 64 <= len(data):
         b = data[at:at + 64]
@@ -58,7 +58,7 @@ class Record:
         return body
 
 def unwrap(wraps, ephemeral, domain, secret, label):
-    """32 bytes that were sealed to a secret's public half."""
+    """Opens 32 bytes that were sealed to a secret's public half."""
     if secret is None:
         raise opening.Unsupported("sealed: a secret is wanted")
     public = opening.x25519(secret)
@@ -95,7 +95,7 @@ class Store:
             self.dumps.pop(ident, None)
 
 class Dump:
-    """A dump, opened: .entries() yields head, [items], tail."""
+    """An opened dump: .entries() yields head, [items], tail."""
     def __init__(self, store, record, m, secret):
         self.store, self.m, self.secret, self.runs = store, m, secret, {}
         if m["F"] != 1:

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 """tree.py - makes a tree that is hard to pack and unpack without loss; compare.py tells the difference.
 
-usage: tree.py DIR [--small] [--many N] [--levels N]      DIR is made; it must be empty
+usage: tree.py DIR [--small] [--many N] [--levels N]      makes DIR, or uses it if empty
        tree.py --remove DIR
 
 --small   some 80 entries of every kind, for campaigns that run thousands of times
 --many    entries of the crowded directory (1500); --levels: depth of the deep one (1500)
 
-Root gets everything; others what they may make. Equal arguments make equal trees. Steps that the
+Root gets everything; other users what they may make. Equal arguments make equal trees. Steps that the
 file system refuses are named on standard error.
 """
 import fcntl, glob, hashlib, os, random, shutil, socket, stat, struct, subprocess, sys
@@ -15,11 +15,11 @@ import fcntl, glob, hashlib, os, random, shutil, socket, stat, struct, subproces
 FS_IOC_GETFLAGS, FS_IOC_SETFLAGS = 0x80086601, 0x40086602
 IMMUTABLE, APPEND, NODUMP, NOATIME = 0x10, 0x20, 0x40, 0x80
 T0 = 1_500_000_000_000_000_000
-NONE = 0xFFFFFFFF  # an ACL entry's id where there is none
+NONE = 0xFFFFFFFF  # the id of an ACL entry that has none
 
 
 def acl(*entries):
-    """A POSIX ACL as its attribute: (tag, permissions, id)..."""
+    """A POSIX ACL as an attribute: (tag, permissions, id)..."""
     return struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *e) for e in entries)
 
 
@@ -44,7 +44,7 @@ class Tree:
         return self.random.randbytes(n)
 
     def may(self, what, call, *args, **more):
-        """A step that a file system, or a plain user, can be refused."""
+        """A step that a file system, or a plain user, may be refused."""
         try:
             return call(*args, **more)
         except OSError as e:
@@ -82,7 +82,7 @@ class Tree:
         os.mkdir(b"names")
         for name in odd:
             self.file(b"names/" + name)
-        # "/" sorts apart from what stands around it: files beside and in a directory of the same beginning.
+        # "/" sorts differently from the names around it: files beside and in a directory with the same beginning.
         for name in (b"d", b"d!", b"d.d", b"\xff\xff", b"d\n", b"m" * 253):
             os.mkdir(b"names/" + name + b"+")
             self.file(b"names/" + name + b"+/in")
@@ -122,7 +122,7 @@ class Tree:
         for i in range(60):
             os.link("links/many", "links/many-%02d" % i)
         self.file("links/same", b"same")
-        self.file("links/same-too", b"same")  # equal, and not linked
+        self.file("links/same-too", b"same")  # equal, but not linked
         os.mkfifo("links/fifo")
         os.link("links/fifo", "links/fifo-too")
 
@@ -141,13 +141,13 @@ class Tree:
         self.sparse("holes/both", 20 * M, (5 * M, 4096), (12 * M, 300_000))
         self.sparse("holes/odd", 3_000_001, (1_000_003, 77), (2_000_000, 70_001))
         self.sparse("holes/comb", 100 * 32768, *((i * 32768, 4096) for i in range(100)))
-        # The last hole is shorter than what its entry takes.
+        # The last hole is shorter than its item in the entry.
         for n in (1, 2, 3, 5, 20, 100, 4095):
             self.sparse("holes/last-%d" % n, 4096 + n, (0, 4096))
             self.sparse("holes/only-%d" % n, n)
         self.sparse("holes/last-1-large", (1 << 18) + 1, (0, 1 << 18))
         self.sparse("holes/huge", 100 * M, (60 * M, 4096))  # larger ones take long: a hole is hashed
-        self.file("holes/zeros", bytes(300_000))  # zeros, and no hole
+        self.file("holes/zeros", bytes(300_000))  # zeros, but no hole
 
     def sizes(self):
         os.mkdir("sizes")
@@ -331,7 +331,7 @@ def set_flags(path, bits, clear=0):
 
 
 def remove(top):
-    """Also what can't be removed as it is."""
+    """Removes also what can't be removed as it is."""
     if os.path.isdir(top):
         for flags in glob.glob(glob.escape(top) + "/flags") + glob.glob(glob.escape(top) + "/*/flags"):
             subprocess.run(["chattr", "-R", "-f", "-i", "-a", flags], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -348,7 +348,7 @@ def make(top, small=False, many=1500, levels=1500):
     else:
         t.names()
         t.deep("near", b"c" * 200, 18)
-        t.deep("beyond", b"b" * 250, 30)  # behind PATH_MAX
+        t.deep("beyond", b"b" * 250, 30)  # beyond PATH_MAX
         t.deep("levels", b"d", levels)
         t.links()
         t.symlinks()

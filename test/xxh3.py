@@ -1,4 +1,4 @@
-"""xxh3.py - XXH3-64 with seed 0, as the xxHash project's doc/xxhash_spec.md has it: xxh3(bytes)."""
+"""xxh3.py - XXH3-64 with seed 0, as specified in the xxHash project's doc/xxhash_spec.md: xxh3(bytes)."""
 import struct
 
 U32, U64 = (1 << 32) - 1, (1 << 64) - 1

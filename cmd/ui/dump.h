@@ -1,6 +1,6 @@
 /*
  * What commands that read dumps share: they open the stores and keys that the options name
- * (cmd/ui/options.h: s, k, p, S), choose a dump, and read its entries.
+ * (cmd/ui/options.h: s, k, p, a), choose a dump, and read its entries.
  *
  *   zeroed -> ui_dump_open -> [ui_dump_feed -> read] -> ui_dump_close
  */

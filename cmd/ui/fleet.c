@@ -110,7 +110,7 @@ struct line {
 	const char *name, *address, *rest;
 };
 
-/* Returns where a line ends, or the text. */
+/* Returns the end of the line at `at`, or of the text. */
 static size_t line_end(const struct buf *text, size_t at)
 {
 	const uint8_t *end = memchr(text->data + at, '\n', text->len - at);

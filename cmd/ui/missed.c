@@ -10,7 +10,7 @@
 #include "cmd/ui/select.h"
 #include "lib/err.h"
 
-/* Whether a dump has the same paths as this backup. */
+/* Whether a dump has the same paths as this backup, or its paths can't be read. */
 static bool same_paths(
 	const struct ui_missed *m, const struct store_dump *d, struct ui_roots *roots)
 {

@@ -15,7 +15,7 @@
 
 #define PIPE_SIZE (1 << 20)
 
-/* Writes to standard output (path NULL), or to an existing path that is not a regular file. */
+/* Opens standard output (path NULL), or an existing path that is not a regular file. */
 static int use_stream(struct ui_output *out, const char *path, struct err *err)
 {
 	out->fd = path != NULL ? open(path, O_WRONLY | O_NOCTTY | O_CLOEXEC)

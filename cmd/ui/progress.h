@@ -4,9 +4,9 @@
  *   ui_progress_start -> ui_progress_add ... -> ui_progress_stop
  *
  * One at a time in a process, because there is one terminal. If standard error is a terminal, a
- * line there is kept up to date from the second second on. SIGUSR1 prints a line to standard error
- * in any case, also while everything else is blocked, because a thread of its own does the
- * printing. If that thread can't be started there is no progress, which is not an error.
+ * line there is kept up to date after the first second. SIGUSR1 prints a line to standard error in
+ * any case, also while everything else is blocked, because a thread of its own does the printing.
+ * If that thread can't be started there is no progress, which is not an error.
  */
 #ifndef FDUMP_CMD_UI_PROGRESS_H
 #define FDUMP_CMD_UI_PROGRESS_H

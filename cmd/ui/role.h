@@ -70,7 +70,7 @@ struct ui_net {
 	size_t changed_count;
 };
 void ui_net_set(struct ui_net *net, const struct ui_role *role);
-/* Whether this store, NAME[:PORT], is in .changed; it is then removed from it. Any thread may call
+/* Whether this store, NAME[:PORT], is in .changed; if so, removes it there. Any thread may call
  * it. */
 bool ui_net_changed(struct ui_net *net, const char *store);
 

@@ -2,9 +2,10 @@
 """backup.py [--data DIR] [--kind KIND] [--rounds N] [--level N] FDUMP
 
 Times fdump backup, restore and verify side by side with restic, borg and rsync: the first
-backup, a second one of the unchanged tree, one per cent of the files changed, restore, and
-reading back all with the key. In memory (/dev/shm): tree and stores. A B C, A B C ...; medians,
-and the ratio of fdump to each, pair by pair. What is not installed is left out."""
+backup, a second one of the unchanged tree, one with one per cent of the files changed, restore,
+and reading everything back with the key. Tree and stores are in memory (/dev/shm). The programs
+alternate (A B C, A B C ...); prints medians, and the ratio of fdump to each, pair by pair.
+Programs that are not installed are left out."""
 import argparse, os, random, resource, shutil, statistics, subprocess, sys, time
 
 HERE = os.path.dirname(os.path.abspath(__file__))

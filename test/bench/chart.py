@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 """chart.py [--work DIR] [--files N,N...] [--gib N,N...] [--svg FILE] FDUMP
 
-Time and memory (the most RssAnon) of a first and an unchanged backup, for trees of so many files of
-100 bytes, and of so many GiB in files of 1 GiB. Prints a table; with --svg draws it."""
+Measures time and memory (peak RssAnon) of a first and an unchanged backup, for trees of N files of
+100 bytes, and of N GiB in files of 1 GiB. Prints a table; with --svg also draws a chart."""
 import argparse, os, shutil, subprocess, sys, tempfile, time
 
 
 def run(command):
-    """Seconds, and MiB of RssAnon at most."""
+    """Seconds, and the peak of RssAnon in MiB."""
     start, most = time.monotonic(), 0
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as p:
         while p.poll() is None:
@@ -36,7 +36,7 @@ def make_gib(tree, count):
         with open("%s/%d" % (tree, i), "wb") as f:
             for _ in range(64):
                 block = os.urandom(4 << 20)
-                f.write(block + block[::-1] + bytes(8 << 20))  # a half of it is zeros
+                f.write(block + block[::-1] + bytes(8 << 20))  # half of it zeros
 
 
 def measure(fdump, work, make, count):

@@ -1,8 +1,6 @@
-/*
- * How long cron_next takes: the median over many starting times, for ordinary
- * schedules and for those that look years ahead. Fails over the limits that
- * cron/ promises: 2 microseconds, 50 for leap days.
- */
+/* How long cron_next takes: the median over many starting times, for ordinary schedules and for
+ * those that look years ahead. Fails above the limits that cron/ promises: 2 microseconds, 50 for
+ * leap days. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -51,7 +49,7 @@ static int by_value(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* Starting times lie all over 2020 to 2050. */
+/* Starting times are spread over 2020 to 2050. */
 static double median_ns(const struct cron *cron, const struct tz *tz, double *worst)
 {
 	static double ns[SAMPLES];

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """growth.py [--work DIR] [--restic PROGRAM] [--only NAME,...] FDUMP
 
-What each run adds to a store (du before and after), side by side with restic, on seeded data:
+Measures what each run adds to a store (du before and after), side by side with restic, on seeded data:
 
 rounds   20,000 files in 200 folders, three rounds: 20 random files get a line more
 large    the same with 110,000 files in 1,100 folders
@@ -11,7 +11,7 @@ renamed  20,000 files: half of the folders get another name
 btrfs    four daily snapshots of 5,000 files, 10 in 100 rewritten each day (root, loop mount)
 usr      two machines' /usr that differ in some packages (dpkg), one shared key
 
-Prints a line for each: bytes of either, their ratio, and for fdump what of it is in the index."""
+Prints a line for each: bytes of both, their ratio, and how many of fdump's are the index."""
 import argparse, glob, os, random, shutil, subprocess, sys, time
 
 def du(path):
@@ -63,8 +63,8 @@ class Bench:
         run([self.fdump, "store", "init", self.at("st")])
         run([self.restic, "-q", "-r", self.at("repo"), "init"], env=self.env)
     def backup(self, tree, state="state", host="one", more=((), ())):
-        """Returns what each store grew by: fdump's, of it the index, restic's."""
-        time.sleep(4)   # what changed must be settled
+        """Returns how much each store grew: fdump's, the index's share of it, restic's."""
+        time.sleep(4)   # changes must be older than a few seconds
         st, index, repo = du(self.at("st")), du(self.at("st", "index")), du(self.at("repo"))
         run([self.fdump, "backup", "-s", self.at("st"), *self.to, "--state", self.at(state), *more[0], "-C", tree, "."])
         run([self.restic, "-q", "-r", self.at("repo"), "backup", "--host", host, *more[1], "."], env=self.env, cwd=tree)

@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
 """pack.py [--data DIR] [--work DIR] [--rounds N] [--only WORD] FDUMP
 
-Times fdump pack, unpack, verify, list side by side with the tools that people
-use for the same: A B A B ..., median of each, median of the ratios pair by
-pair, and the goal. Data sets (test/bench/data.py) are made in DIR once and
-stay; what is written goes to /dev/shm and to --work, and is removed.
+Times fdump pack, unpack, verify and list side by side with the tools that people
+use for the same work: A B A B ..., median of each, median of the ratios pair by
+pair, and the goal. Data sets (test/bench/data.py) are made in DIR once and kept;
+the output goes to /dev/shm and to --work, and is removed.
 
-The data are read before every pair, so that both find them in the cache.
+The data is read before every pair, so that both find it in the cache.
 Unpacking goes into a new directory each time, and nothing is removed before
-the end, for making many files soon after removing many is slow on ext4.
+the end, because making many files soon after removing many is slow on ext4.
 """
 import argparse, os, resource, shutil, statistics, subprocess, sys, time
 
@@ -48,16 +48,16 @@ class Bench:
             subprocess.run("tar cf - %s | cat >/dev/null" % path, shell=True, stderr=subprocess.DEVNULL)
 
     def touch(self, path):
-        """Pages that were free for seconds come anew from a virtual machine's host at the first touch,
-        which takes longer than all else: as many as are to be written, just before. And no old
-        writing is to be going on."""
+        """Touches as many pages as will be written. Pages that were free for seconds come from a virtual
+        machine's host again at the first touch, which takes longer than all else. Also waits until
+        no old data is being written."""
         os.sync()
         subprocess.run("tar cf - %s | dd bs=1M of=%s/touch 2>/dev/null" % (path, self.shm), shell=True,
                        stderr=subprocess.DEVNULL)
         os.unlink(self.shm + "/touch")
 
     def pair(self, name, goal, a, b, cwd="/", warm=None, after="true", touch=False):
-        """Times a and b; {n} in them is a number that is never used again."""
+        """Times a and b; {n} in them is replaced by a number that is never reused."""
         if self.args.only and self.args.only not in name:
             return
         times = [[], []]

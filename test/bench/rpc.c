@@ -1,5 +1,5 @@
 /*
- * What rpc/ can do: calls a second, BLOB bytes a second beside bare mbedTLS
+ * Measures rpc/: calls a second, blob bytes a second compared with bare mbedTLS
  * records in the same run, memory of idle connections.
  *
  *   bench-rpc [calls] [blob] [idle]       all if none is named
@@ -350,8 +350,8 @@ static void bench_blobs(struct rpc_tls_conf *conf, const struct server *s)
 	double bare = 0, up = 0, down = 0;
 	int i;
 
-	/* Alternating, and the best of each: other work on the machine slows
-	 * single runs. */
+	/* Alternating, and the best of each, because other work on the machine slows single runs.
+	 */
 	for (i = 0; i < ROUNDS; i++) {
 		double b = bare_rate(description, sizeof description);
 		double u = blob_rate(rpc_dial_conn(d), true);

@@ -1,9 +1,9 @@
 /*
  * bench-store index DIR [CHUNKS]   the index of so many chunks (default 10 million): its size,
- * lookups bench-store put DIR [MIB]        chunks of 1 MiB taken in, against write and fsync as dd
- * does it
+ *                                  lookups
+ * bench-store put DIR [MIB]        chunks of 1 MiB put, compared with write and fsync as dd does it
  *
- * DIR is new, and stays. Pairs in turn, medians.
+ * Makes DIR, and keeps it. Pairs in turn, medians.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -51,7 +51,7 @@ static int up(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* The key of the n-th chunk: as good as random. */
+/* The key of the n-th chunk: practically random. */
 static void key_of(uint64_t n, uint8_t key[STORE_INDEX_KEY])
 {
 	uint8_t id[STORE_ID_LEN];
@@ -97,7 +97,7 @@ static void look_up(struct db *db, uint64_t count)
 
 	for (i = 0; i < LOOKUPS; i++) {
 		uint64_t n =
-			hash_xxh3(&i, sizeof i) % (count + count / 4); /* a fifth is not there */
+			hash_xxh3(&i, sizeof i) % (count + count / 4); /* a fifth does not exist */
 		double before;
 
 		key_of(n, key);
@@ -152,7 +152,7 @@ static double plain(const char *dir, const uint8_t *bytes, unsigned mib)
 	return now() - before;
 }
 
-/* Seconds, for as much as sealed records. */
+/* Seconds, for the same amount as sealed records. */
 static double puts_of(struct engine *s, const uint8_t *bytes, unsigned mib, unsigned round)
 {
 	static uint8_t record[STORE_RECORD_MAX];

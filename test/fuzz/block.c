@@ -1,10 +1,7 @@
-/*
- * Block headers and the framing. A header that is taken is written the same
- * again; the framing finds the same blocks whether it sees all of the stream
- * at once or a window on it, always moves on, and says where damage is without
- * gaps. Input: a byte (bit 0: make the checks anew; the others: the window's
- * size), the stream.
- */
+/* Block headers and the framing. An accepted header is written the same again; the framing finds
+ * the same blocks whether it sees the whole stream at once or a window of it, always advances, and
+ * reports damage without gaps. Input: a byte (bit 0: recompute the checks; the others: the window's
+ * size), the stream. */
 #include "test/fuzz/fuzz.h"
 
 #include "lib/err.h"

@@ -1,5 +1,5 @@
-/* Any bytes as parameters, held against a table with every type in it; lists
- * that were taken can be walked to their end. */
+/* Arbitrary bytes as parameters, read with a table that has every type; accepted lists can be
+ * walked to their end. */
 #include <stdint.h>
 #include <stdlib.h>
 

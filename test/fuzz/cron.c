@@ -1,9 +1,6 @@
-/*
- * The parser of schedules, and what must hold of any that it takes: the
- * description ends, next and prev agree with match, and a schedule that is
- * refused has a place in it. Input: a zone's number, a time (8 bytes), a seed
- * up to a NUL, the expression.
- */
+/* The parser of schedules, and what must hold for any that it accepts: the description ends, next
+ * and prev agree with match; the error for a refused schedule has a position in it. Input: a zone's
+ * number, a time (8 bytes), a seed up to a NUL, the expression. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,6 +76,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	MUST(strlen(description) < CRON_DESCRIBE_MAX - 1);
 	MUST((cron.flags & CRON_NEVER) || (cron.minutes && cron.hours && cron.months));
 	check_times(&cron, zone(data[0]), at);
-	check_times(&cron, zone(data[0]), at % 4102444800); /* to 2100, either way */
+	check_times(&cron, zone(data[0]), at % 4102444800); /* to 2100, in both directions */
 	return 0;
 }

@@ -1,8 +1,5 @@
-/*
- * HEAD, TAIL, items and index records. What is taken is written, read again
- * and is the same; what is borrowed lies in the input. Input: a byte (what to
- * read), CBOR.
- */
+/* HEAD, TAIL, items and index records. Whatever is accepted is written, read again and is the same;
+ * borrowed bytes are inside the input. Input: a byte (what to read), CBOR. */
 #include "test/fuzz/fuzz.h"
 
 #include "lib/buf.h"
@@ -52,7 +49,7 @@ static void within(struct pack_bytes bytes, const uint8_t *data, size_t len)
 	MUST(bytes.at == NULL || (bytes.at >= data && bytes.at + bytes.len <= data + len));
 }
 
-/* Written and read again: the same, and written once more the same bytes. */
+/* Writes and reads it again: the same, and writing it once more gives the same bytes. */
 static void head_again(const struct pack_head *head, bool index)
 {
 	struct pack_head want = *head, again;
@@ -90,7 +87,7 @@ static void head_kept(const struct pack_head *head)
 	buf_fini(&buf);
 }
 
-/* The walk meets as many attributes as the map says. */
+/* The walk finds as many attributes as the map claims. */
 static void xattrs(struct pack_bytes map)
 {
 	struct pack_xattr_walk walk;
@@ -152,7 +149,7 @@ static int tail(struct cbor_in *in, struct pack_tail *t)
 	if (got != 0)
 		return got;
 	MUST(t->status < PACK_STATUSES && pack_status_name(t->status)[0] != '?');
-	cbor_out_init(&out, out_mem, 256); /* as much as the readers give it */
+	cbor_out_init(&out, out_mem, 256); /* as many bytes as the readers allow */
 	pack_tail_put(&out, t);
 	MUST(!cbor_out_full(&out));
 	cbor_in_init(&in_again, out_mem, cbor_out_len(&out));

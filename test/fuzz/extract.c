@@ -1,11 +1,11 @@
 /*
- * The extractor: entries of any kind into a directory with something in it.
- * Whatever they say, nothing beside that directory changes, no descriptor stays
- * open, no temporary name stays behind. As root also with owners and devices.
+ * The extractor: entries of any kind into a directory that is not empty.
+ * Whatever they contain, nothing outside that directory changes, no descriptor
+ * stays open, no temporary name is left. As root also with owners and devices.
  *
  * Input: a byte of options, the length of the first of two blocks (2 bytes; 0:
  * only one), where the first entry of the second begins (2 bytes), payload.
- * Checksums are not held against the content here, so that entries get through.
+ * Checksums are not compared with the content here, so that entries get through.
  */
 #include "test/fuzz/fuzz.h"
 

@@ -1,4 +1,4 @@
-/* What the fuzz targets of packs have in common. */
+/* Shared by the fuzz targets of packs. */
 #ifndef FDUMP_TEST_FUZZ_H
 #define FDUMP_TEST_FUZZ_H
 
@@ -14,8 +14,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
-/* Makes the checks of all blocks anew, so that what is behind them is
- * reached: a header is where the magic is. */
+/* Recomputes the checks of all blocks, so that the code after them is reached: a header is wherever
+ * the magic is. */
 static inline void fuzz_fix_checks(uint8_t *data, size_t len)
 {
 	size_t at, stored;
@@ -34,7 +34,7 @@ static inline void fuzz_fix_checks(uint8_t *data, size_t len)
 	}
 }
 
-/* A copy of exactly this size, so that reading beyond it is seen. Never NULL. */
+/* A copy of exactly this size, so that reading beyond it is noticed. Never NULL. */
 static inline uint8_t *fuzz_copy(const uint8_t *data, size_t len)
 {
 	uint8_t *copy = malloc(len > 0 ? len : 1);

@@ -1,8 +1,6 @@
-/*
- * Key files and keys on paper. What is taken is written back as it was read,
- * and what is written is taken. The first byte says which; with 2 the rest is
- * a body whose check is made right, so that what is behind it is reached.
- */
+/* Key files and keys on paper. Whatever is accepted is written back as it was read, and whatever is
+ * written is accepted. The first byte selects the case; with 2 the rest is a body whose check is
+ * made right, so that the code after the check is reached. */
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -32,7 +30,7 @@ static void text_back(const struct key_file *file)
 	MUST(memcmp(file, &again, sizeof again) == 0);
 }
 
-/* Cheap costs only: the point is what is read, not Argon2. */
+/* Cheap costs only: the subject is parsing, not Argon2. */
 static bool is_cheap(const struct key_file *file)
 {
 	return !(file->kind & KEY_PROTECTED) ||

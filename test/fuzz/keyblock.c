@@ -1,7 +1,5 @@
-/*
- * KEY payloads, opened with a key and, if it is cheap, with a passphrase: any
- * bytes are refused in an orderly way, or are what they seem.
- */
+/* KEY payloads, opened with a key and, if it is cheap, with a passphrase: arbitrary bytes are
+ * refused in an orderly way, or are valid. */
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -16,13 +14,13 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
-/* len bytes at p are part of the payload. */
+/* The len bytes at p must be inside the payload. */
 static bool inside(const struct pack_keyblock *block, const uint8_t *p, size_t len)
 {
 	return p >= block->payload && len <= block->len && p <= block->payload + (block->len - len);
 }
 
-/* Checks what was parsed. Returns whether trying a passphrase is cheap. */
+/* Checks the parsed block. Returns whether trying a passphrase is cheap. */
 static bool check(const struct pack_keyblock *block)
 {
 	size_t i, keys = 0, passes = 0;

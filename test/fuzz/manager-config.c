@@ -1,5 +1,5 @@
-/* A configuration from anywhere: read whole or refused with a reason; what is accepted makes a
- * plan that is accepted too. */
+/* A configuration from arbitrary bytes: read completely or refused with a reason; an accepted one
+ * makes a plan that is accepted too. */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
-/* Bytes of outside as a plan, and as a report: refused, or read; and what was read is written and
- * read again the same. */
+/* Arbitrary bytes as a plan, and as a report: refused, or read; and whatever was read is written
+ * and read again the same. */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>

@@ -16,8 +16,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
-/* The rules without brackets and escapes, read from the pattern as a whole;
- * before is the byte before p, '/' at the start of one that is anchored. */
+/* The rules without brackets and escapes, read from the pattern as a whole; before is the byte
+ * before p, '/' at the start of an anchored pattern. */
 static bool slow(const char *p, const char *s, char before)
 {
 	if (*p == 0)
@@ -29,7 +29,7 @@ static bool slow(const char *p, const char *s, char before)
 		while (*p == '*')
 			p++;
 		if (p - stars >= 2 && starts && *p == '/') {
-			for (;; s++) { /* whole components, also none */
+			for (;; s++) { /* complete components, or none */
 				if (slow(p + 1, s, '/'))
 					return true;
 				s = strchr(s, '/');

@@ -1,18 +1,18 @@
 /*
- * The whole machine that reads packs: framing, loads, reader, entries. Input:
- * a byte (bit 0: make the checks anew; bit 2: what is not sealed is refused),
- * the stream. It is read twice: by one who proves, and by one who lists.
+ * The whole state machine that reads packs: framing, loads, reader, entries. Input:
+ * a byte (bit 0: recompute the checks; bit 2: refuse packs that are not sealed),
+ * the stream. It is read twice: with and without proof of the contents.
  *
- * What must hold: the counts agree with what was handed out; the reader that
- * proves nothing finds no more wrong than the one that does.
+ * What must hold: the counts agree with the entries that were delivered; the reader
+ * without proof finds no more problems than the one with it.
  */
 #include "test/fuzz/fuzz.h"
 
 #include "pack/follow.h"
 #include "test/reading.h"
 
-/* The linker puts this in place of the true one: a hole of terabytes is hashed
- * in hours, which is known. What has one is then wrong, as ever. */
+/* The linker puts this in place of the real function: hashing a hole of terabytes takes hours,
+ * which is known. The digest of such a file is then wrong, which is allowed. */
 void __real_hash_add_zeros(struct hash *hash, uint64_t len);
 void __wrap_hash_add_zeros(struct hash *hash, uint64_t len);
 
@@ -34,7 +34,7 @@ static void on_problem(void *ctx, enum pack_problem_kind kind, uint64_t offset,
 	struct run *r = ctx;
 
 	MUST(kind <= PACK_PROBLEM_END && what != NULL && what[0] != 0);
-	/* A lost entry is where an index says, and that may lie. */
+	/* A lost entry is where an index says, and an index may lie. */
 	MUST(offset <= r->len || kind == PACK_PROBLEM_ENTRY);
 	MUST(path.at == NULL || pack_path_wrong(path.at, path.len) == NULL);
 	r->problems++;

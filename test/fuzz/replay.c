@@ -1,5 +1,5 @@
-/* Runs a fuzz target over files, where there is no libFuzzer: each argument
- * is a file, or a folder of files. */
+/* Runs a fuzz target over files, without libFuzzer: each argument is a file, or a folder of files.
+ */
 #include <dirent.h>
 #include <stdint.h>
 #include <stdio.h>

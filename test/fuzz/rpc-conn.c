@@ -1,9 +1,6 @@
-/*
- * Any bytes from a peer that is known, over a record layer without TLS: the
- * connection must take them or end, run each callback once, and leak nothing.
- * Both roles at once: it serves the test methods, and has calls of its own
- * that the input may answer.
- */
+/* Arbitrary bytes from an authenticated peer, over a record layer without TLS: the connection must
+ * accept them or end, run each callback once, and leak nothing. Both roles at once: it serves the
+ * test methods, and has calls of its own that the input may answer. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -89,7 +86,7 @@ bool rpc_tls_peer_valid(const struct rpc_tls *tls)
 	return true;
 }
 
-/* In pieces, whose size the first byte of the input gives. */
+/* In pieces, whose size is the first byte of the input. */
 int rpc_tls_read(struct rpc_tls *tls, uint8_t *to, size_t cap, size_t *len, struct err *err)
 {
 	size_t n = input.size - input.at;
@@ -210,7 +207,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		loop = rpc_loop_new(&err);
 		state.loop = loop;
 		peer_service(&service, &state);
-		service.count = 10; /* without those that want a pool */
+		service.count = 10; /* without those that need a pool */
 	}
 	fresh.loop = loop;
 	state = fresh;

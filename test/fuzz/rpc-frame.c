@@ -1,5 +1,5 @@
-/* Any bytes as a frame's header and the payloads that the connection itself
- * reads. What is taken must stand up to being written again. */
+/* Arbitrary bytes as a frame's header and as the payloads that the connection itself reads.
+ * Accepted ones can be written again. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,7 +37,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (rpc_hello_get(&hello, data, size, &err) == 0 && hello.version_min > hello.version_max)
 		abort();
 	if (rpc_status_get(&status, data, size, &err) == 0) {
-		/* Escaped: nothing in it moves a cursor, and it is one line. */
+		/* Escaped: it moves no cursor, and is one line. */
 		const unsigned char *p = (const unsigned char *)status.message;
 
 		for (; *p != 0; p++)

@@ -1,5 +1,5 @@
-/* Any bytes as a token, and as the map in one with the right checksum: refused, or
- * a token that says the same when it is written and read again. */
+/* Arbitrary bytes as a token, and as the map in one with the right checksum: refused, or a token
+ * that is the same when it is written and read again. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

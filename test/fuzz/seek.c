@@ -1,5 +1,5 @@
-/* Packs read from their end: any bytes are refused or read, within bounds. The
- * first byte: 1, checks are made right first; 4, a key was given. */
+/* Packs read from their end: arbitrary bytes are refused or read, within bounds. The first byte: 1,
+ * checks are made right first; 4, a key was given. */
 #include "test/fuzz/fuzz.h"
 
 #include <sys/mman.h>
@@ -8,7 +8,7 @@
 #include "lib/err.h"
 #include "pack/seek.h"
 
-/* A hole may be of 16 TiB: hashing zeros is tested elsewhere. */
+/* A hole may have 16 TiB: hashing zeros is tested elsewhere. */
 void __real_hash_add_zeros(struct hash *hash, uint64_t len);
 void __wrap_hash_add_zeros(struct hash *hash, uint64_t len);
 void __wrap_hash_add_zeros(struct hash *hash, uint64_t len)

@@ -1,7 +1,5 @@
-/*
- * What a store hands out: records, dumps' records, pieces of manifests, chosen by the
- * first byte. Any bytes are refused in an orderly way, or are what they seem.
- */
+/* What a store returns: records, dumps' records, pieces of manifests, selected by the first byte.
+ * Arbitrary bytes are refused in an orderly way, or are valid. */
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -21,7 +19,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
-/* Opened as an open record, and with a key that it is not for. */
+/* Opened as an unsealed record, and with a key for which it is not sealed. */
 static void record(const uint8_t *data, size_t len)
 {
 	static struct dump_keys *keys;
@@ -69,7 +67,8 @@ static void dump(const uint8_t *data, size_t len)
 	MUST(paths == d.path_count);
 	MUST(d.list_count == 0 || d.lists[d.list_count * STORE_ID_LEN - 1] <= 0xff);
 	buf_init(&out, STORE_DUMP_MAX);
-	if (store_dump_put(&d, &out, &err) == 0) { /* ours is canonical, and says the same */
+	if (store_dump_put(&d, &out, &err) ==
+		0) { /* our encoding is canonical, and means the same */
 		MUST(store_dump_get(&again, out.data, out.len, &err) == 0);
 		MUST(again.chunks == d.chunks && again.lock == d.lock &&
 			again.list_count == d.list_count && again.slot == d.slot &&

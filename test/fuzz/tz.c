@@ -1,5 +1,5 @@
-/* Time zone files and rules: whatever is taken answers any question, with
- * spans that lie side by side. Input: 8 bytes of time, a file or a rule. */
+/* Time zone files and rules: any accepted one answers every question, with adjacent spans. Input: 8
+ * bytes of time, a file or a rule. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,7 +38,7 @@ static void check_zone(struct tz *tz, int64_t t)
 	check(tz, INT64_MAX);
 	at = tz_instant(tz, local);
 	tz_span(tz, at, &s);
-	MUST(at + s.offset >= local); /* behind it if a gap has it */
+	MUST(at + s.offset >= local); /* after it if a gap contains it */
 	tz_free(tz);
 }
 

@@ -1,4 +1,5 @@
-/* Calls, blobs and notes over one connection: both ways, their limits, cancelled, too late. */
+/* Calls, blobs and notes over one connection: in both directions, their limits, cancelling,
+ * deadlines. */
 #include "test/net/pair.h"
 
 #include "lib/cbor.h"
@@ -246,8 +247,8 @@ static size_t put_params(uint8_t *mem, uint64_t len, bool had)
 	return cbor_out_len(&out);
 }
 
-/* More blobs are offered than may be open, each larger than a window. The
- * server takes them by threes, and some never. */
+/* More blobs are offered than may be open, each larger than a window. The server grants three at a
+ * time, and some never. */
 static void the_server_decides_when_a_blob_is_sent(void **unused)
 {
 	enum { PUTS = 250, LEN = 100 * 1024, LARGE = 3 * 1024 * 1024 };
@@ -307,7 +308,7 @@ static void the_server_decides_when_a_blob_is_sent(void **unused)
 	pair_credit = 0;
 }
 
-/* What is offered and not granted is cancelled like all others. */
+/* A blob that is offered but not granted can be cancelled like any other. */
 static void a_blob_without_credit_is_cancelled(void **unused)
 {
 	struct pair p;
@@ -329,7 +330,7 @@ static void a_blob_without_credit_is_cancelled(void **unused)
 	assert_int_equal(pair_state.over, over + 1);
 	assert_int_equal(pair_state.puts_waiting, 0);
 	assert_int_equal(gone.sent + (uint64_t)gone.dones, 0);
-	/* The other way credit is as usual. */
+	/* In the other direction credit is as usual. */
 	memset(&gone, 0, sizeof gone);
 	gone.len = 2 * RPC_WINDOW;
 	pair_start(p.server.conn, &gone, PEER_SINK, NULL, 0, true);
@@ -360,7 +361,7 @@ static void reply_blobs_have_a_limit_and_a_window(void **unused)
 		pair_number_params(mem, "len", 100000, 0), false);
 	pair_start(p.client.conn, &wide, PEER_SOURCE, mem,
 		pair_number_params(mem, "len", 1ull << 40, 0), false);
-	/* None is accepted unless asked for. */
+	/* A reply's blob is accepted only if it was asked for. */
 	r.params = mem;
 	r.len = pair_number_params(mem, "len", 1, 0);
 	assert_non_null(rpc_call_start(p.client.conn, &r, &err));
@@ -376,7 +377,7 @@ static void reply_blobs_have_a_limit_and_a_window(void **unused)
 	pair_run_ms(50);
 	assert_int_equal(wide.got, 8 * RPC_WINDOW);
 	rpc_call_cancel(wide.call);
-	/* A side that gives no credit by itself gives it to what it asks for. */
+	/* A side that gives no credit by default gives it for blobs that it asks for. */
 	pair_start(p.server.conn, &credit, PEER_SOURCE, mem,
 		pair_number_params(mem, "len", 3 * RPC_WINDOW, 0), false);
 	pair_wait_done(&credit);
@@ -447,7 +448,7 @@ static void notes_arrive(void **unused)
 	pair_state.notes = 0;
 	assert_int_equal(rpc_notify(p.client.conn, PEER_NOTE, mem, len, &err), 0);
 	assert_int_equal(rpc_notify(p.server.conn, PEER_NOTE, mem, len, &err), 0);
-	/* Wrong ones are logged, and nothing else. */
+	/* Wrong ones are logged, and have no other effect. */
 	assert_int_equal(rpc_notify(p.client.conn, PEER_ECHO, mem, len, &err), 0);
 	assert_int_equal(rpc_notify(p.client.conn, PEER_NOTE, "\xff", 1, &err), 0);
 	pair_run_ms(50);

@@ -1,7 +1,5 @@
-/*
- * rpc/client over loopback: the server is a thread of this process, with a
- * loop of its own, that can be stopped, started again, or cut its connections.
- */
+/* rpc/client over loopback: the server is a thread of this process with a loop of its own; it can
+ * be stopped, restarted, or cut its connections. */
 #include "test/unit/unit.h"
 
 #include <netdb.h>
@@ -49,7 +47,7 @@ struct server {
 	struct rpc_tls_conf *conf;
 	struct rpc_service service;
 	struct rpc_deny deny;
-	struct peer_state state; /* of the thread, as long as it runs */
+	struct peer_state state; /* belongs to the thread while it runs */
 	struct rpc_listen_opts opts;
 	char port[8];
 	atomic_bool stop, cut;
@@ -86,9 +84,9 @@ static void *server_run(void *arg)
 	return NULL;
 }
 
-static unsigned put_max = 4; /* of the servers started from now on */
+static unsigned put_max = 4; /* for servers started from now on */
 
-/* port NULL: any. credit as rpc_conn_opts has it. */
+/* port NULL: any. credit as in rpc_conn_opts. */
 static void server_start(struct server *s, const char *port, uint32_t credit)
 {
 	struct err err = {0};
@@ -208,7 +206,7 @@ static void asks_and_is_answered(void **unused)
 	assert_int_equal(rpc_client_call(c, &r, &reply, NULL, &err), 0);
 	assert_true(has(&reply, "\x62"
 				"a1"));
-	/* A blob each way, longer than any window. */
+	/* A blob in each direction, longer than any window. */
 	r = (struct rpc_client_request){
 		.method = PEER_SINK, .blob = pattern, .blob_len = sizeof pattern};
 	assert_int_equal(rpc_client_call(c, &r, &reply, &blob, &err), 0);
@@ -219,7 +217,7 @@ static void asks_and_is_answered(void **unused)
 	assert_int_equal(rpc_client_call(c, &r, &reply, &blob, &err), 0);
 	assert_int_equal(blob.len, 20000000);
 	assert_true(peer_check(blob.data, 0, blob.len));
-	/* Refusals are the peer's, with its name, and touch nothing else. */
+	/* Refusals come from the peer, with its name, and affect nothing else. */
 	r.reply_max--;
 	assert_int_equal(rpc_client_call(c, &r, &reply, &blob, &err), -1);
 	assert_int_equal(err.code, ERR_LIMIT);
@@ -247,7 +245,7 @@ static void asks_and_is_answered(void **unused)
 	buf_fini(&blob);
 }
 
-/* What a row of puts shares. */
+/* Shared by a row of puts. */
 struct puts {
 	atomic_uint dones, oks, hads;
 	struct err err;
@@ -344,7 +342,7 @@ static void a_thousand_puts(void **unused)
 	rpc_client_close(c, 5000);
 	server_stop(&s);
 	assert_int_equal(s.state.sunk, 900ull * PUT_LEN);
-	/* Many were offered at once, four at a time came. */
+	/* Many were offered at once, four at a time were sent. */
 	assert_true(s.state.puts_most > 100);
 }
 
@@ -377,7 +375,7 @@ static void a_lost_connection_is_made_again(void **unused)
 	assert_true(s.state.sunk >= (600 - 86) * (uint64_t)PUT_LEN);
 }
 
-/* A reply's blob that is cut begins again. */
+/* A reply's blob that is cut starts over. */
 static void a_cut_blob_begins_again(void **unused)
 {
 	struct server s;
@@ -419,7 +417,7 @@ static void free_port(char port[8])
 	server_stop(&s);
 }
 
-/* A name to look up, where there is one: a minimal system has no /etc/hosts. */
+/* A name to look up, if there is one: a minimal system has no /etc/hosts. */
 static const char *local_name(void)
 {
 	struct addrinfo *found;
@@ -468,16 +466,16 @@ static void a_server_that_never_comes(void **unused)
 	assert_non_null(strstr(err.message, "no progress for 0.3 s: connect to 127.0.0.1"));
 	assert_non_null(strstr(err.message, "refused"));
 	assert_true(now_ms() - from >= 290 && now_ms() - from < 5000);
-	/* It has given up for good. */
+	/* It has given up permanently. */
 	assert_null(rpc_client_start(c, &r, &again));
 	assert_int_equal(again.code, ERR_TIMEOUT);
 	rpc_client_close(c, 5000);
-	/* The first connection may have a shorter time. */
+	/* The first connection may have a shorter limit. */
 	c = open_as("a1", "s1", port, (struct rpc_client_opts){.connect_ms = 200});
 	assert_int_equal(rpc_client_call(c, &r, NULL, NULL, &err), -1);
 	assert_int_equal(err.code, ERR_TIMEOUT);
 	rpc_client_close(c, 0);
-	/* One that nobody waited for does not hold the end. */
+	/* A connection that nobody waited for does not delay closing. */
 	c = open_as("a1", "s1", port, (struct rpc_client_opts){0});
 	rpc_client_close(c, 5000);
 }
@@ -525,7 +523,7 @@ static void a_slow_server(void **unused)
 	r = number_request(PEER_SLEEP, mem, "ms", 200);
 	assert_int_equal(rpc_client_call(c, &r, NULL, NULL, &err), 0);
 	rpc_client_close(c, 5000);
-	/* One that is connected and never answers. */
+	/* A server that accepts connections and never answers. */
 	c = open_as("a1", "s1", s.port, (struct rpc_client_opts){.patience_ms = 2000});
 	r = number_request(PEER_SLEEP, mem, "ms", 60000);
 	assert_int_equal(rpc_client_call(c, &r, NULL, NULL, &err), -1);
@@ -552,7 +550,7 @@ static void *start_one_more(void *arg)
 	return NULL;
 }
 
-/* Those that wait for an answer, and those that wait for room. */
+/* Calls that wait for an answer, and calls that wait for room. */
 static void cancel_wakes_all(void **unused)
 {
 	struct server s;
@@ -601,7 +599,7 @@ static void close_has_a_deadline(void **unused)
 
 	(void)unused;
 	server_start(&s, NULL, 0);
-	/* What is open is waited for ... */
+	/* Open calls are waited for ... */
 	c = open_client(&s);
 	r = number_request(PEER_SLEEP, mem, "ms", 200);
 	r.done = put_done;
@@ -674,7 +672,7 @@ int __wrap_getaddrinfo(
 {
 	if (strcmp(host, "name.hangs") != 0)
 		return __real_getaddrinfo(host, port, hints, found);
-	/* What is a number is asked for first. */
+	/* Numeric addresses are looked up first. */
 	hung = (hints->ai_flags & AI_NUMERICHOST) == 0;
 	while (hung && hangs)
 		sleep_ms(5);
@@ -682,7 +680,7 @@ int __wrap_getaddrinfo(
 	return EAI_NONAME;
 }
 
-/* Whoever closes a client does not wait for it. */
+/* Closing a client does not wait for the look-up. */
 static void a_look_up_that_hangs(void **state)
 {
 	struct rpc_client *c;

@@ -77,7 +77,7 @@ static void freeing_inside_a_callback(void **unused)
 	pair_wait_closed(&p.server);
 }
 
-/* Every method asked by every role: what the table says, and nothing else. */
+/* Every method called by every role: the result is that of the table. */
 static void roles_and_methods(void **unused)
 {
 	static const char *const who[] = {"a1", "m1", "s2", "o1"};
@@ -100,8 +100,8 @@ static void roles_and_methods(void **unused)
 			struct pair_call o = {0};
 			unsigned handled = pair_state.handled, logged = pair_state.logged;
 
-			/* Malformed on purpose: a method that may be asked says so, and
-			 * no handler runs; one that may not does not even look. */
+			/* Malformed on purpose: a permitted method reports that, and no handler
+			 * runs; one that is not permitted does not even parse it. */
 			pair_start(p.client.conn, &o, number, "\xff", 1, false);
 			pair_wait_done(&o);
 			assert_int_equal(o.err.code, !known ? ERR_UNSUPPORTED
@@ -125,7 +125,7 @@ static void refused_by(const char *client, const char *server, const struct rpc_
 	pair_wait_up(&p);
 	pair_wait_closed(&p.client);
 	pair_wait_closed(&p.server);
-	/* At least one of them says why; neither came up on the refusing side. */
+	/* At least one side reports why; neither came up on the refusing side. */
 	assert_true(p.client.why.code == ERR_DENIED || p.server.why.code == ERR_DENIED);
 	assert_int_equal(p.server.up, 0);
 	assert_int_equal(pair_state.logged, logged);
@@ -153,7 +153,7 @@ static void identities_are_held_against_what_is_expected(void **unused)
 	refused_by("expired", "s1", &s1, NULL);
 	refused_by("early", "s1", &s1, NULL);
 	refused_by("a1", "expired", &(struct rpc_expect){RPC_AGENT, "expired"}, NULL);
-	refused_by("s1", "s1", &s1, NULL); /* ourselves */
+	refused_by("s1", "s1", &s1, NULL); /* this process's own certificate */
 	rpc_deny_init(&deny);
 	deny_host(&deny, rpc_tls_conf_self(conf)->host);
 	refused_by("a1", "s1", &s1, &deny);
@@ -179,7 +179,7 @@ static void denied_while_connected(void **unused)
 	pair_wait_done(&o);
 	assert_int_equal(o.err.code, ERR_DENIED);
 	pair_free(&p);
-	/* Without a request, when the list has changed. */
+	/* Without a request, after the list has changed. */
 	rpc_deny_fini(&deny);
 	pair_make_as(&p, "a1", "s1", &s1, &deny, NULL);
 	pair_wait_up(&p);

@@ -1,13 +1,13 @@
 /*
  * Connections cut off, or with one bit changed, at every place that matters.
  *
- *   net-cut [N]              cuts at 200 places in 3 ways; a sample of flips; of either each N-th
+ *   net-cut [N]              cuts at 200 places in 3 ways, and a sample of flips; only each N-th
  *   net-cut flip FIRST STEP [AT-ONCE]
  *                            flips bit FIRST, FIRST+STEP, ... of an exchange
  *
- * Client and server run on one loop; what they say goes through a relay over
- * TCP on 127.0.0.1, which does the damage after so many bytes of one
- * direction. Many exchanges run at once.
+ * Client and server run on one loop; their bytes go through a relay over TCP
+ * on 127.0.0.1, which does the damage after so many bytes of one direction. Many exchanges run at
+ * once.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -25,7 +25,7 @@
 #define BLOB_LEN    60000
 #define CALL_MS     1500
 
-/* Deadlines; stretched on a machine that is slow or busy. */
+/* Deadlines; lengthened on a slow or busy machine. */
 static const struct rpc_times base = {
 	.handshake = 2500, .frame = 800, .ping = 400, .dead = 1000, .bye = 1000, .cancel = 900};
 static struct rpc_times times;
@@ -41,7 +41,7 @@ struct plan {
 	int direction;
 	uint64_t at; /* byte of that direction */
 	unsigned bit;
-	bool blobs; /* the exchange has them */
+	bool blobs; /* the exchange has some */
 	int tries;
 };
 
@@ -238,8 +238,8 @@ static void do_harm(struct run *r)
 	} else if (r->plan.harm == RST) {
 		close_both(r, true);
 	} else {
-		/* FIN both ways, without close_notify; what comes is still read,
-		 * so that no RST follows. */
+		/* FIN in both directions, without close_notify; incoming bytes are still read, so
+		 * that no RST follows. */
 		shutdown(r->relay[UP], SHUT_WR);
 		shutdown(r->relay[DOWN], SHUT_WR);
 	}
@@ -271,7 +271,7 @@ static void pump(struct run *r, int direction)
 		return; /* after FIN: thrown away */
 	}
 	r->passed[direction] += (uint64_t)keep;
-	/* Loopback's buffers hold what one exchange has on its way. */
+	/* Loopback's buffers hold everything that one exchange has in transit. */
 	sent = keep > 0 ? send(r->relay[!direction], mem, (size_t)keep, MSG_NOSIGNAL) : 0;
 	if (sent != keep && errno != EPIPE && errno != ECONNRESET)
 		die("relay");
@@ -352,7 +352,7 @@ static void start(struct run *r, const struct plan *plan)
 	active++;
 }
 
-/* What must hold whatever happened. */
+/* What must hold, whatever happened. */
 static void judge(const struct run *r)
 {
 	if (r->dones != r->started)
@@ -371,7 +371,7 @@ static void judge(const struct run *r)
 		complain(r, "an unharmed exchange failed");
 }
 
-/* Takes plans from next until it has none; each outcome goes to after. */
+/* Takes plans from next until it has none; passes each outcome to after. */
 static void run_all(bool (*next)(struct plan *plan), void (*after)(const struct run *r))
 {
 	struct plan plan;
@@ -387,8 +387,8 @@ static void run_all(bool (*next)(struct plan *plan), void (*after)(const struct 
 			if (runs[i].client.closed != 0) {
 				runs[i].client.closed = 0;
 				judge(&runs[i]);
-				/* On a busy machine an exchange may be too slow for its
-				 * deadlines, and not come to its place. */
+				/* On a busy machine an exchange may be too slow for its deadlines,
+				 * and not reach its place. */
 				if (plan.harm != NONE && !runs[i].harmed && plan.tries++ < 5) {
 					start(&runs[i], &plan);
 					continue;
@@ -436,7 +436,7 @@ static void measure(bool blobs)
 	whole.plan.blobs = blobs;
 	stretch(2000);
 	run_all(one_plan, keep_whole);
-	/* All that run at once take so long, if the machine stays as it is. */
+	/* The estimated time of all that run at once, at the machine's present speed. */
 	took = (rpc_loop_now_ms(loop) - from) * at_once;
 	stretch(took > 4000 ? 400 : took > 1000 ? took / 10 : 100);
 	printf("an exchange: %llu bytes up (%llu of them handshake), %llu down (%llu)\n",
@@ -449,8 +449,8 @@ static void measure(bool blobs)
 static int harmed, unharmed;
 static int cut_step = 1;
 
-/* 100 places in each direction: 40 in the handshake, 20 in the small request
- * behind it, 40 in what follows, which is blobs. */
+/* 100 places in each direction: 40 in the handshake, 20 in the small request after it, 40 in the
+ * rest, which is blobs. */
 static bool next_cut(struct plan *plan)
 {
 	int direction = count % 2, place = count / 2 % 100, way = count / 200;
@@ -515,8 +515,8 @@ static void after_flip(const struct run *r)
 		return;
 	}
 	survived++;
-	/* The version in the head of the first record is not covered by TLS, and
-	 * is to be ignored (RFC 5246 E.1, RFC 8446 5.1). */
+	/* The version in the head of the first record is not covered by TLS, and must be ignored
+	 * (RFC 5246 E.1, RFC 8446 5.1). */
 	if (r->plan.direction == UP && r->plan.at == 2)
 		return;
 	complain(r, "a flipped bit was not noticed");

@@ -1,9 +1,9 @@
 #!/bin/sh
 # Goal: the same source with mbedTLS 3.6 (Debian 13) passes the tests of rpc/,
-# and speaks with mbedTLS 2.28 (Debian 12) both ways round.
+# and works with mbedTLS 2.28 (Debian 12), each as client and as server.
 #   test/net/debian13.sh ROOT [PEER]     as root, on Debian 12; by hand
-# ROOT is a folder for the Debian 13 system: made by mmdebstrap if it is not
-# there, kept afterwards. PEER is this system's rpc-peer.
+# ROOT is a folder for the Debian 13 system: made by mmdebstrap if it does
+# not exist, and kept. PEER is this system's rpc-peer.
 set -eu
 cd "$(dirname "$0")/../.."
 root=$1

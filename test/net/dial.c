@@ -1,4 +1,5 @@
-/* Dialling, again after a failure, and listening: who gives way when too many come. */
+/* Dialling, redialling after a failure, and listening: which connection gives way when too many
+ * come. */
 #include "rpc/dial.h"
 
 #include <netinet/in.h>
@@ -84,7 +85,7 @@ static void nothing(struct pool_job *job)
 	(void)job;
 }
 
-/* A loop that has nothing but a name to wait for waits for it. */
+/* A loop that has only a look-up to wait for waits for it. */
 static void waits_for_a_name(void **unused)
 {
 	struct pool_job before = {.work = work_a_while, .done = nothing, .drop = nothing};
@@ -163,7 +164,7 @@ static void dials_and_dials_again(void **unused)
 	for (i = 0; i < 200 && d.up < 2; i++)
 		pair_run_ms(10);
 	assert_int_equal(d.up, 2);
-	/* It did not last, so it waits as long as before. */
+	/* The connection did not last, so the wait is as long as before. */
 	rpc_listen_free(l);
 	l = listen_on(port, s1);
 	for (i = 0; i < 200 && d.up < 3; i++) {
@@ -171,7 +172,7 @@ static void dials_and_dials_again(void **unused)
 		assert_true(d.first_wait == 0 || d.first_wait >= 100);
 	}
 	assert_int_equal(d.up, 3);
-	/* After one that lasted it is quick again. */
+	/* After one that lasted the wait is short again. */
 	pair_run_ms(600);
 	rpc_listen_free(l);
 	for (i = 0; i < 200 && d.first_wait == 0; i++)
@@ -189,7 +190,7 @@ static void dials_and_dials_again(void **unused)
 	rpc_tls_conf_unref(a1);
 }
 
-/* A silent client has no session, a full house makes the oldest give way. */
+/* A silent client has no session; if all places are taken, the oldest such client gives way. */
 static void slow_ones_give_way(void **unused)
 {
 	static const struct rpc_listen_limits limits = {8, 4, 2, 2};

@@ -1,7 +1,5 @@
-/*
- * Enrolment, sponsoring and renewal, and the certificates that come of it,
- * compared with what openssl verify says.
- */
+/* Enrolment, sponsoring and renewal; the resulting certificates are compared with the verdict of
+ * openssl verify. */
 #include "test/unit/unit.h"
 
 #include <stdlib.h>
@@ -35,13 +33,13 @@ static const char *path(const char *name)
 	return text[at];
 }
 
-/* The manager's tokens: one. */
+/* The manager's only token. */
 static uint8_t token_hash[RPC_DIGEST_LEN];
 static int64_t token_until, token_used;
 static struct rpc_identity token_id;
 static unsigned asks, gone;
 
-/* What goes with every certificate. */
+/* Sent with every certificate. */
 static const char *const keys[] = {"fdump-key 1 public\nBBBB\n", "fdump-key 1 public\nAAAA\n"};
 static size_t keys_sent;
 
@@ -80,7 +78,7 @@ static int granted(
 	return 0;
 }
 
-/* A manager that puts its own request in the place of the machine's. */
+/* A manager that replaces the machine's request by its own. */
 static bool swaps;
 
 static void put_own_request(struct rpc_enroll_ask *ask)
@@ -162,7 +160,7 @@ static struct rpc_token new_token(const char *name, const char *role)
 static int dones;
 static struct err result;
 static bool take_fails;
-static struct rpc_enroll_result taken; /* but for what is borrowed */
+static struct rpc_enroll_result taken; /* except for what is borrowed */
 
 static int on_take(void *arg, const struct rpc_enroll_result *r, struct err *err)
 {
@@ -213,7 +211,7 @@ static int openssl_verify(const char *cert, const char *purpose)
 {
 	char command[2048];
 
-	/* The chain's intermediate stands in the same file. */
+	/* The chain's intermediate is in the same file. */
 	snprintf(command, sizeof command,
 		"openssl verify -x509_strict -purpose %s -CAfile %s -untrusted %s %s >/dev/null "
 		"2>&1",
@@ -263,7 +261,7 @@ static void enrols_once(void **unused)
 	assert_int_equal(openssl_verify("web1.crt", "sslclient"), 0);
 	assert_int_not_equal(openssl_verify("web1.crt", "smimesign"), 0);
 	assert_string_equal(info.id.issuer.manager, "m1");
-	/* The second time the token is used up, and what was there stays. */
+	/* The second time the token is used up, and existing files are kept. */
 	assert_int_equal(enroll(&token, "web1"), ERR_DENIED);
 	assert_non_null(strstr(result.message, "already used"));
 	assert_true(is_there("web1.key"));
@@ -282,7 +280,7 @@ static void trusts_only_the_fingerprint_and_the_name(void **unused)
 	token.fingerprint[5] ^= 1;
 	strcpy(token.manager, "m2");
 	assert_int_equal(enroll(&token, "web2"), ERR_DENIED);
-	assert_int_equal(asks, before); /* nothing was shown */
+	assert_int_equal(asks, before); /* nothing was revealed */
 	strcpy(token.manager, "m1");
 	token.secret[0] ^= 1;
 	assert_int_equal(enroll(&token, "web2"), ERR_DENIED);
@@ -295,7 +293,7 @@ static void trusts_only_the_fingerprint_and_the_name(void **unused)
 	assert_int_equal(enroll(&token, "web2"), ERR_NONE);
 }
 
-/* The first addresses are of nobody, and of somebody else. */
+/* Nobody is at the first address, and somebody else at the second. */
 static void tries_all_addresses(void **unused)
 {
 	struct rpc_token token = new_token("web3", "agent");
@@ -311,7 +309,7 @@ static void tries_all_addresses(void **unused)
 	assert_int_not_equal(enroll(&token, "web3"), ERR_NONE);
 }
 
-/* Whatever the manager sends: it is not believed. */
+/* Whatever the manager sends is checked, not trusted. */
 static void believes_only_what_the_token_says(void **unused)
 {
 	struct rpc_token token = new_token("web4", "agent");
@@ -329,7 +327,7 @@ static void believes_only_what_the_token_says(void **unused)
 	rpc_identity_set(&token_id, RPC_STORE, "web4", token_id.host, &err);
 	assert_int_equal(enroll(&token, "web4"), ERR_DENIED);
 	assert_false(is_there("web4.key") || is_there("web4.crt") || is_there("web4.key.new"));
-	/* What can't be kept is not used. */
+	/* A certificate that can't be saved is not used. */
 	token = new_token("web4", "agent");
 	take_fails = true;
 	assert_int_equal(enroll(&token, "web4"), ERR_NOSPACE);
@@ -375,7 +373,7 @@ static void on_up(void *arg, struct rpc_conn *conn)
 	rpc_loop_stop(loop);
 }
 
-/* A connection of NAME to the manager's service: `connection`. */
+/* A connection of NAME to the manager's service, in `connection`. */
 struct link {
 	struct rpc_listen *listen;
 	struct rpc_dial *dial;
@@ -434,7 +432,7 @@ static void the_root_signs_for_managers_and_operators(void **unused)
 	struct link l;
 
 	(void)unused;
-	/* Nobody sponsors it. */
+	/* There is no sponsor. */
 	assert_int_equal(enroll(&token, "m7"), ERR_NOTFOUND);
 	link_up(&l, "o1");
 	sponsored = 0;
@@ -494,7 +492,7 @@ static void a_request_that_was_changed_is_not_signed(void **unused)
 	assert_int_equal(result.code, ERR_DENIED);
 	assert_false(is_there("m8.int.key") || is_there("m8.int.crt") || is_there("m8.crt"));
 	assert_int_equal(token_used, 0);
-	/* One that is cancelled, or whose connection ends, sponsors no more. */
+	/* A sponsor that is cancelled, or whose connection ends, no longer sponsors. */
 	sponsored = 0;
 	rpc_sponsor_cancel(rpc_sponsor_start(
 		connection, root, &token, token_id.host, on_sponsored, NULL, &err));
@@ -547,7 +545,7 @@ static void renews_with_the_same_identity(void **unused)
 	assert_int_equal(rpc_join_mend(paths.key, paths.cert, &err), 0);
 	assert_int_equal(rpc_key_fits(path("web1.key"), path("web1.crt"), &err), 0);
 	assert_false(is_there("web1.key.new"));
-	/* One that is cancelled leaves nothing behind. */
+	/* A cancelled one leaves no files. */
 	dones = 0;
 	rpc_join_cancel(rpc_join_renew(connection, &paths, on_done, NULL, &err));
 	assert_false(is_there("web1.key.new"));
@@ -572,7 +570,7 @@ static void a_request_must_show_its_key(void **unused)
 	assert_int_equal(rpc_csr_make(path("k.key"), &csr, &err), 0);
 	rpc_identity_set(&id, RPC_STORE, "k", "00112233445566778899aabbccddeeff", &err);
 	assert_int_equal(rpc_ca_sign(ca, csr.data, csr.len, &id, 0, 0, &chain, &err), 0);
-	/* No byte of the request can be another: what is signed, or the signature. */
+	/* No byte of the request can be changed: all are signed, or are the signature. */
 	for (i = 0; i < csr.len; i++) {
 		chain.len = 0;
 		csr.data[i] ^= 0x04;

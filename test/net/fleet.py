@@ -1,9 +1,9 @@
-"""A fleet of certificates in a folder: those that the CA makes, and those that nobody
-should accept, forged by openssl.
+"""A fleet of certificates in a folder: those that the CA makes, and forged
+ones, made by openssl, that nobody should accept.
 
   fleet.py PEER DIR     PEER is the program rpc-peer; DIR is made
 
-Files NAME.key and NAME.crt; below is what each is. `rpc-peer fleet` (peer_make_fleet in
+Files NAME.key and NAME.crt; the tables below describe each. `rpc-peer fleet` (peer_make_fleet in
 test/net/peer.h) makes the good ones without openssl.
 """
 
@@ -18,7 +18,7 @@ if shutil.which("openssl") is None:
 
 HOST = "0123456789abcdef0123456789abcdef"
 
-# file: role, name, who signed it ("" is the root), in the order of peer_make_fleet.
+# file: role, name, signer ("" is the root), in the order of peer_make_fleet.
 GOOD_ENDS = {
     "m1": ("manager", "m1", "m1"), "m2": ("manager", "m2", "m2"),
     "a1": ("agent", "a1", "m1"), "a2": ("agent", "a2", "m2"),
@@ -26,10 +26,10 @@ GOOD_ENDS = {
     "o1": ("operator", "o1", ""),
     "o-m1": ("operator", "m1", "m1"), "o-m2": ("operator", "m2", "m2"),
 }
-# Accepted by nobody.
+# Nobody accepts these.
 BAD_ENDS = {
     "expired": ("agent", "expired", "m1"), "early": ("agent", "early", "m1"),
-    # Another fleet's, whose managers have the same names.
+    # From another fleet, whose managers have the same names.
     "foreign-m1": ("manager", "m1", "m1"), "foreign-a1": ("agent", "a1", "m1"),
     "foreign-s1": ("store", "s1", "m1"), "foreign-o1": ("operator", "o1", ""),
     # What m1's intermediate may not sign, ...
@@ -42,7 +42,7 @@ BAD_ENDS = {
     "sub-manager-m2": ("manager", "m2", "m2"), "sub-agent": ("agent", "a9", "m2"),
     # ... nor an agent.
     "agent-agent": ("agent", "a9", "a1"),
-    # Signed by an intermediate whose name is not one; by one that has no kind.
+    # Signed by an intermediate whose name is not an intermediate's; by one without a kind.
     "odd-agent": ("agent", "a9", "M1"), "kind-agent": ("agent", "a9", "m1"),
 }
 

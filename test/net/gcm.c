@@ -1,9 +1,6 @@
-/*
- * AES-GCM as TLS calls it, through libmbedcrypto. Built twice: gcm-ours with
- * rpc/gcm, gcm-theirs with mbedTLS's own code. Each checks published vectors,
- * wrong tags and work in place, and prints what it made of made-up input, so
- * that gcm.py can compare the two.
- */
+/* AES-GCM as TLS calls it, through libmbedcrypto. Built twice: gcm-ours with rpc/gcm, gcm-theirs
+ * with mbedTLS's own code. Each checks published vectors, wrong tags and operation in place, and
+ * prints its results for made-up input, so that gcm.py can compare the two. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -167,7 +164,7 @@ static void made_up(int bits, size_t len, size_t ad_len)
 	uint8_t key[32], nonce[12], ad[64];
 	size_t i, at;
 
-	/* Said also for compilers that look for what does not fit. */
+	/* Repeated for compilers that warn about possible overflows. */
 	if (len > LEN_MAX || ad_len > sizeof ad)
 		return;
 	for (i = 0; i < sizeof key; i++)
@@ -181,14 +178,14 @@ static void made_up(int bits, size_t len, size_t ad_len)
 	seal(key, bits, nonce, ad, ad_len, in, len, out);
 	printf("%d %zu %zu %016llx\n", bits, len, ad_len,
 		(unsigned long long)sum_of(out, len + 16));
-	/* In place, both ways. */
+	/* In place, in both directions. */
 	memcpy(place, in, len);
 	seal(key, bits, nonce, ad, ad_len, place, len, place);
 	check(memcmp(place, out, len + 16) == 0, "sealing in place");
 	check(open_sealed(key, bits, nonce, ad, ad_len, place, len + 16, place) == 0 &&
 			memcmp(place, in, len) == 0,
 		"opening in place");
-	/* A bit of the bytes or the tag, then of the associated data. */
+	/* Flips a bit of the bytes or the tag, then of the associated data. */
 	for (i = 0; i < 4; i++) {
 		at = i == 0 ? len + (size_t)(next_byte() % 16)
 			    : (next_byte() * 256u + next_byte()) % (len + 16);
@@ -208,7 +205,7 @@ static void made_up(int bits, size_t len, size_t ad_len)
 }
 
 #ifdef GCM_OURS
-/* What TLS does not use is refused, and not half done. */
+/* Modes that TLS does not use are refused, not half supported. */
 static void the_rest_is_refused(void)
 {
 	mbedtls_gcm_context g;

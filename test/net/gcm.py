@@ -1,8 +1,8 @@
-"""Goal: the AES-GCM that TLS uses is right, and is ours: it agrees with mbedTLS's
-own code, and openssl s_client and s_server understand it, with each suite. Where
-mbedTLS does not find it, TLS works without, and prefers ChaCha20-Poly1305.
+"""Goal: the AES-GCM that TLS uses is correct, and is rpc/gcm.c: it agrees with mbedTLS's
+own code, and works with openssl s_client and s_server, with each suite. If mbedTLS
+does not find it, TLS works without it, and prefers ChaCha20-Poly1305.
 
-  gcm.py PEER OURS THEIRS SLOW     PEER is rpc-peer, SLOW the same where rpc/gcm.c is
+  gcm.py PEER OURS THEIRS SLOW     PEER is rpc-peer, SLOW the same with rpc/gcm.c
                                    hidden, the others are gcm.c built twice
 """
 
@@ -45,7 +45,7 @@ def blob(id, flags):
 
 
 class Openssl:
-    """s_client or s_server: what it is given goes through TLS, what comes is its output."""
+    """s_client or s_server: its input goes through TLS, what it receives is its output."""
 
     def __init__(self, *args):
         self.p = subprocess.Popen(["openssl", *args], stdin=subprocess.PIPE,
@@ -91,7 +91,7 @@ def identity(folder, name):
 
 
 def client(folder, port, suite):
-    """openssl s_client asks our server: a blob each way."""
+    """openssl s_client connects to our server: a blob in each direction."""
     c = Openssl("s_client", "-connect", "127.0.0.1:%d" % port, *identity(folder, "a1"), "-quiet",
                 "-nocommands", "-tls1_2", "-cipher", suite)
     c.hello()
@@ -113,7 +113,7 @@ def client(folder, port, suite):
 
 
 def server(folder, suite):
-    """Our client asks openssl s_server: a blob each way."""
+    """Our client connects to openssl s_server: a blob in each direction."""
     for method in ("sink", "source"):
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = free.getsockname()[1]
@@ -128,7 +128,7 @@ def server(folder, suite):
         c = subprocess.Popen([peer, "call", folder, "a1", str(port), "store", "s1", method,
                               "len=%d" % SIZE], stdout=subprocess.PIPE, text=True)
         assert s.receive()[0] == HELLO
-        s.hello()  # not before: it could go to who only tried whether it listens
+        s.hello()  # not before: it could go to the connection that only tested whether it listens
         kind, flags, number, id, payload = s.receive()
         assert (kind, id) == (REQUEST, 1), (kind, id)
         if method == "sink":
@@ -149,7 +149,7 @@ def server(folder, suite):
 
 
 def preferred(folder, program, suite):
-    """What a server takes if the client leaves it the choice; and it works."""
+    """The suite that a server chooses if the client leaves it the choice; and it works."""
     p = subprocess.Popen([program, "serve", folder, "s1"], stdout=subprocess.PIPE, text=True)
     try:
         c = wire.Connection.dial(folder, "a1", int(p.stdout.readline().split()[1]))

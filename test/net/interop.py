@@ -1,6 +1,6 @@
-"""Goal: the C and the Python implementation of the wire understand one another,
-as client and as server, with blobs of random pieces and an end in order; and
-what breaks the protocol ends the connection, while others are served on.
+"""Goal: the C and the Python implementation of the wire understand each other,
+as client and as server, with blobs of random pieces and an orderly end; a breach
+of the protocol ends the connection, while other connections are still served.
 
   interop.py PEER [BYTES]     PEER is the program rpc-peer; BYTES of each blob
 """
@@ -59,7 +59,7 @@ def python_client(folder, port):
             assert e.args[0] == code, e
             assert len(e.args[1]) <= 480
     assert c.call(ECHO, {"data": b"y", "later": [1, {"a": None}]}) == {"data": b"y"}
-    # A source that fails is no whole blob.
+    # A blob whose source fails is not complete.
     id = c.start(ABORT, {"len": 50000})
     c.reply(id)
     try:
@@ -67,7 +67,7 @@ def python_client(folder, port):
         raise AssertionError("a failed blob was whole")
     except Refused as e:
         assert e.args[0] == "io", e
-    # A cancelled request always comes to its end.
+    # A cancelled request always ends.
     id = c.start(SOURCE, {"len": 1 << 40, "seed": 0})
     c.reply(id)
     c.send(CANCEL, id=id)
@@ -195,10 +195,10 @@ def ends(c, code):
 
 
 def credit(folder):
-    """HELLO's credit, both ways: nothing of a blob comes before its receiver says so."""
+    """HELLO's credit, in both directions: no byte of a blob comes before its receiver allows it."""
     server, port = serve(folder, "credit=%d" % 0xffffffff, "puts=2")
     try:
-        # A hundred blobs are offered. Two are wanted at a time; every third never.
+        # A hundred blobs are offered. Two are requested at a time; every third never.
         c = Connection.dial(folder, "a1", port)
         assert c.peer_hello["credit"] == 0
         wanted = {}
@@ -231,7 +231,7 @@ def credit(folder):
             del wanted[id]
         assert (sent, had) == (66, 34)
         c.bye()
-        # A byte without credit is a breach, an empty blob is not.
+        # A byte without credit is a breach of the protocol, an empty blob is not.
         c = Connection.dial(folder, "a1", port)
         c.start(STUCK, more=True)
         c.send(BLOB, id=1, payload=b"x")
@@ -241,20 +241,20 @@ def credit(folder):
         c.send(BLOB, LAST, id=id)
         assert c.reply(id)[0] == {"len": 0, "good": True}
         c.bye()
-        # The other way: a reply's blob.
+        # The other direction: a reply's blob.
         c = Connection.dial(folder, "a1", port, credit=0)
         id = c.start(SOURCE, {"len": 3 << 20, "seed": 0})
         assert c.reply(id)[1]
         assert c.call(ECHO, {"data": b"nothing before it"})
         c.send(WINDOW_MORE, id=id, payload=struct.pack("<I", 8 << 20))
         assert c.receive_blob(id) == 3 << 20
-        # Most credit at once, and one byte more.
+        # The most credit at once, and one byte more.
         id = c.start(SLEEP, {"ms": 9000})
         c.send(WINDOW_MORE, id=id, payload=struct.pack("<I", 8 << 20))
         assert c.call(ECHO, {"data": b"x"})
         c.send(WINDOW_MORE, id=id, payload=struct.pack("<I", 1))
         ends(c, "format")
-        # HELLO with more than there may be.
+        # HELLO with more credit than permitted.
         try:
             Connection.dial(folder, "a1", port, credit=(8 << 20) + 1).receive()
             raise AssertionError("a credit of more than 8 MiB was taken")
@@ -266,7 +266,7 @@ def credit(folder):
 
 
 def never_reads(folder, port):
-    """What a peer does not read is bounded: then it is cut off."""
+    """Data that a peer does not read is limited: the peer is cut off."""
     c = Connection.dial(folder, "a1", port)
     pings = b"".join(header(PING, id=i) for i in range(1, 5001))
     sent = 0
@@ -282,7 +282,7 @@ def never_reads(folder, port):
 
 
 def notes_and_refused_requests_keep_it(folder, port):
-    """What is wrong with one request costs that request only."""
+    """An error in one request affects that request only."""
     c = Connection.dial(folder, "a1", port)
     c.write(header(NOTIFY, method=9, length=1) + b"\xff")
     c.write(header(NOTIFY, method=999))

@@ -1,5 +1,5 @@
-"""Goal: slow, silent and too many connections leave the others served, and
-memory bounded. By hand; prints a line a case.
+"""Goal: slow, silent or too many connections do not keep other connections from being
+served, and memory stays bounded. Run by hand; prints a line for each case.
 
   loris.py PEER
 """
@@ -68,7 +68,7 @@ def connect(port):
 
 
 def trickle(socks, data, state):
-    """A byte on each socket, once a second; spread over the second."""
+    """Sends a byte on each socket once a second, spread over the second."""
     now = time.time()
     want = int((now - state["from"]) * len(socks))
     while state["sent"] < want:
@@ -109,7 +109,7 @@ def slow(folder, name, make, data):
 
 
 def half_open(folder):
-    """10,000 connections that say nothing, with the limits as they are."""
+    """10,000 silent connections, with the default limits."""
     server = Server(folder)
     good = Connection.dial(folder, "a1", server.port)
     before = latency(good, 2)
@@ -117,7 +117,7 @@ def half_open(folder):
     start = time.time()
     for _ in range(10000):
         socks.append(connect(server.port))
-        if len(socks) > 500:  # our own descriptors
+        if len(socks) > 500:  # this process's descriptors
             socks.pop(0).close()
     rate = 10000 / (time.time() - start)
     under = latency(good, 2)

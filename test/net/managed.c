@@ -1,4 +1,4 @@
-/* All are in one thread: whoever waits runs the loop, which each callback stops. */
+/* Everything runs in one thread: whoever waits runs the loop, which each callback stops. */
 #include "test/net/managed.h"
 
 #include <stdlib.h>

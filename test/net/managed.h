@@ -1,5 +1,6 @@
 /*
- * The service of the manager m1 over loopback, and those who dial it: agents, stores, operators.
+ * The service of the manager m1 over loopback, and the peers that dial it: agents, stores,
+ * operators.
  *
  *   managed_setup (once a group) -> managed_start -> managed_dial -> managed_hello, managed_ask
  *   -> managed_hang_up -> managed_stop -> managed_teardown
@@ -20,10 +21,10 @@
 #include "rpc/loop.h"
 #include "test/net/peer.h"
 
-extern char managed_folder[256]; /* the manager's own one is "manager" below it */
+extern char managed_folder[256]; /* the manager's own folder is "manager" below it */
 extern struct rpc_loop *managed_loop;
 extern struct manager_service *managed_service;
-extern char managed_log[65536]; /* what it has logged since it was started */
+extern char managed_log[65536]; /* its log since it was started */
 
 int managed_setup(void **state);
 int managed_teardown(void **state);
@@ -34,7 +35,7 @@ void managed_damage(const char *const *tables, size_t count);
 /* A configuration with the job "system" of these paths, as "\"/etc\"", on a* and the store s1. */
 struct manager_config *managed_config(const char *paths);
 
-/* One who dials. */
+/* A peer that dials. */
 struct managed_peer {
 	struct rpc_tls_conf *conf;
 	struct rpc_dial *dial;
@@ -51,14 +52,14 @@ struct managed_peer {
 	size_t send_len;
 };
 
-/* With the certificate of that name. p->conn is NULL if the manager refuses. */
+/* Dials with the certificate of that name. p->conn is NULL if the manager refuses. */
 void managed_dial(struct managed_peer *p, const char *file);
 void managed_hang_up(struct managed_peer *p);
 /* Starts a call, with a blob if there is one in p->send. */
 void managed_call(struct managed_peer *p, uint16_t method, const void *params, size_t len);
-/* The same, and waits. Returns what came of it. */
+/* The same, and waits for the end. Returns its result. */
 enum err_code managed_ask(struct managed_peer *p, uint16_t method, const void *params, size_t len);
-/* Completes h, and says hello. Returns what came of it; w is set if that is ERR_NONE. */
+/* Completes h, and says hello. Returns the result; w is set if that is ERR_NONE. */
 enum err_code managed_hello(
 	struct managed_peer *p, struct manager_hello *h, struct manager_welcome *w);
 /* Asks for the alarm of that id. Returns whether there is one. */

@@ -34,12 +34,13 @@ static void test_strangers(void **unused)
 	managed_dial(&o, "o1");
 	managed_dial(&a, "a1");
 	assert_int_equal(managed_hello(&a, &h, &w), ERR_NONE);
-	/* The same start of the machine, once more: a connection that is not known to be lost. */
+	/* The same start of the machine again: the earlier connection is not yet known to be lost.
+	 */
 	managed_dial(&b, "a1");
 	assert_int_equal(managed_hello(&b, &same, &w), ERR_NONE);
 	assert_int_equal(a.notified, 0);
 	managed_hang_up(&b);
-	/* Another start: the machine was started again, unless the one before is heard again. */
+	/* Another start: the machine was restarted, unless the earlier one is heard of again. */
 	managed_dial(&b, "a1");
 	assert_int_equal(managed_hello(&b, &again, &w), ERR_NONE);
 	while (a.notified == 0)
@@ -51,7 +52,7 @@ static void test_strangers(void **unused)
 	assert_true(alarm.critical);
 	managed_hang_up(&b);
 	managed_hang_up(&o);
-	/* Another machine of that name. */
+	/* Another machine with that name. */
 	peer_make_cert_by(managed_folder, "int", "a1-other", "a1", "agent", NULL, 0, 0);
 	managed_dial(&other, "a1-other");
 	assert_int_equal(managed_hello(&other, &again, &w), ERR_DENIED);
@@ -66,7 +67,7 @@ static void test_strangers(void **unused)
 	managed_stop();
 }
 
-/* What the list of machines has of them. */
+/* What the list of machines says about them. */
 static void test_hosts(void **unused)
 {
 	struct manager_hello h = {.boot = {1}};
@@ -84,7 +85,7 @@ static void test_hosts(void **unused)
 	(void)unused;
 	managed_start();
 	managed_dial(&a, "a1");
-	/* One whose plan is another one on the manager that it follows. */
+	/* A machine whose plan differs from that of the manager that it follows. */
 	strcpy(h.follows, "m2");
 	h.digest[0] = 1;
 	assert_int_equal(managed_hello(&a, &h, &w), ERR_NONE);
@@ -95,7 +96,8 @@ static void test_hosts(void **unused)
 	managed_hang_up(&o);
 	h.follows[0] = 0;
 	h.digest[0] = 0;
-	/* Another manager's agent says hello as well: it is of the fleet. Its operator may not. */
+	/* Another manager's agent says hello as well: it belongs to the fleet. That manager's
+	 * operator may not. */
 	managed_dial(&b, "a2");
 	assert_int_equal(managed_hello(&b, &h, &w), ERR_NONE);
 	managed_hang_up(&b);
@@ -103,7 +105,7 @@ static void test_hosts(void **unused)
 	assert_null(b.conn);
 	managed_hang_up(&b);
 	managed_dial(&o, "o1");
-	/* Of one agent that is named, not of another machine. */
+	/* Data of one named agent, not of another machine. */
 	assert_int_equal(
 		managed_ask(&o, MANAGER_METHOD_HOSTS, agent_m2, sizeof agent_m2 - 1), ERR_NONE);
 	assert_int_equal(o.blob.len, 0);
@@ -118,7 +120,7 @@ static void test_hosts(void **unused)
 	managed_stop();
 }
 
-/* Each method, by each role: those that may not are refused before anything else. */
+/* Each method, called by each role: those that may not are refused before anything else. */
 static void test_roles(void **unused)
 {
 	static const struct {
@@ -137,8 +139,8 @@ static void test_roles(void **unused)
 		for (i = 0; i < sizeof table / sizeof *table; i++) {
 			bool may = strchr(table[i].may, files[k][0]) != NULL;
 
-			/* A text instead of a map: who may ask is told so. Methods without
-			 * parameters answer. */
+			/* A text instead of a map: peers that may call the method get that error.
+			 * Methods without parameters answer. */
 			managed_ask(&p, table[i].method, "\x61x", 2);
 			if (may)
 				assert_true(p.result.code != ERR_DENIED || table[i].method == 65);
@@ -169,7 +171,7 @@ static void test_store(void **unused)
 	managed_dial(&s, "s1");
 	assert_int_equal(managed_hello(&s, &sh, &w), ERR_NONE);
 	assert_false(w.has_digest);
-	/* The agent is told, and finds the store in its plan. */
+	/* The agent is notified, and finds the store in its plan. */
 	while (a.notified == 0)
 		rpc_loop_run(managed_loop);
 	assert_int_equal(managed_hello(&a, &h, &w), ERR_NONE);
@@ -204,7 +206,7 @@ static void test_store(void **unused)
 	managed_stop();
 }
 
-/* What a store says of itself. */
+/* What a store reports about itself. */
 static void test_full(void **unused)
 {
 	struct manager_hello sh = {.boot = {2},
@@ -338,7 +340,7 @@ static void test_denied(void **unused)
 	assert_int_equal(managed_hello(&b, &h, &w), ERR_NONE);
 	assert_int_equal(
 		managed_ask(&o, MANAGER_METHOD_REVOKE, revoke, sizeof revoke - 1), ERR_NONE);
-	/* It is cut off at once; the others are told. */
+	/* It is cut off at once; the others are notified. */
 	while (!a.down || b.notified == 0)
 		rpc_loop_run(managed_loop);
 	assert_int_equal(managed_hello(&b, &h, &w), ERR_NONE);
@@ -354,7 +356,7 @@ static void test_denied(void **unused)
 	managed_hang_up(&b);
 	managed_hang_up(&o);
 	managed_stop();
-	/* And it stays so. */
+	/* And it stays free. */
 	managed_start();
 	managed_dial(&a, "a1");
 	assert_null(a.conn);
@@ -362,8 +364,8 @@ static void test_denied(void **unused)
 	managed_stop();
 }
 
-/* Of a denial whose entry is damaged the key is left, and denies; once it is made again all is
- * well. */
+/* If a denial's entry is damaged its key is left, and still denies; once it is made again
+ * everything works. */
 static void test_denied_damaged(void **unused)
 {
 	static const char *const names[] = {"denied"};
@@ -406,12 +408,12 @@ static void test_denied_unheard(void **unused)
 	managed_dial(&o, "o1");
 	managed_dial(&b, "a2");
 	assert_int_equal(managed_hello(&b, &h, &w), ERR_NONE);
-	/* Not by another one's host id, nor by the manager's. */
+	/* Not by another host's id, nor by the manager's. */
 	strcpy(host, rpc_tls_conf_self(b.conf)->host);
 	assert_int_equal(revoke_host(&o, "a9", host), ERR_DENIED);
 	assert_int_equal(revoke_host(&o, "m1", rpc_conn_peer(o.conn)->host), ERR_USAGE);
 	assert_int_equal(revoke_host(&o, "a9", "HHHHHHHHHHHHHHHHHHHHHHHHHHHHHHHH"), ERR_USAGE);
-	/* It has never called. */
+	/* It has never connected. */
 	managed_dial(&a, "a9");
 	assert_non_null(a.conn);
 	strcpy(host, rpc_tls_conf_self(a.conf)->host);

@@ -72,7 +72,7 @@ static void start_report(struct managed_peer *p, uint8_t journal, const struct b
 	managed_call(p, MANAGER_METHOD_REPORT, mem, cbor_out_len(&out));
 }
 
-/* Returns the acknowledged number, or UINT64_MAX: it was refused. */
+/* Returns the acknowledged number; UINT64_MAX if it was refused. */
 static uint64_t report(struct managed_peer *p, uint8_t journal, const struct buf *frames)
 {
 	struct cbormap_value v[MANAGER_ACKED_FIELDS];
@@ -103,7 +103,7 @@ static size_t runs(struct managed_peer *operator, size_t n, struct manager_run_r
 	return count;
 }
 
-/* An agent says hello, gets its plan, and is told of another one. */
+/* An agent says hello, gets its plan, and is notified of another one. */
 static void test_agent(void **unused)
 {
 	uint8_t digest[MANAGER_DIGEST_LEN];
@@ -139,7 +139,7 @@ static void test_agent(void **unused)
 	assert_string_equal(plan.agent, "a1");
 	assert_string_equal(plan.jobs[0].name, "system");
 	manager_plan_free(&plan);
-	/* Another configuration: it is told, once for several. */
+	/* Another configuration: the agent is notified, once for several changes. */
 	manager_service_config(managed_service, managed_config("\"/home\""));
 	manager_service_config(managed_service, managed_config("\"/home\""));
 	while (a.notified == 0)
@@ -183,19 +183,19 @@ static void test_records(void **unused)
 	assert_string_equal(run.result, "failed");
 	assert_int_equal(managed_hello(&a, &h, &w), ERR_NONE);
 	assert_int_equal(w.acked, 5);
-	/* Bytes that are no record. */
+	/* Bytes that are not a record. */
 	buf_clear(&frames);
 	assert_int_equal(buf_add(&frames, "nonsense", 8, &err), 0);
 	assert_int_equal(report(&a, 7, &frames), UINT64_MAX);
 	assert_int_equal(a.result.code, ERR_FORMAT);
-	/* It lost its journal: from the beginning; what was known stays. */
+	/* It lost its journal: it starts from the beginning; the known runs stay. */
 	h.journal[0] = 8;
 	assert_int_equal(managed_hello(&a, &h, &w), ERR_NONE);
 	assert_int_equal(w.acked, 0);
 	assert_non_null(strstr(managed_log, "a1 has a new journal"));
 	buf_fini(&frames);
 	managed_hang_up(&a);
-	/* All of it outlives the manager. */
+	/* All of it survives a restart of the manager. */
 	managed_hang_up(&o);
 	managed_stop();
 	managed_start();
@@ -205,7 +205,7 @@ static void test_records(void **unused)
 	managed_stop();
 }
 
-/* A manager renews its own certificate, and a record of the future counts as one of now. */
+/* A manager renews its own certificate; a record from the future counts as one of now. */
 static void test_times(void **unused)
 {
 	struct manager_hello h = {.boot = {1}, .journal = {9}, .number = 1};
@@ -241,7 +241,7 @@ static void test_times(void **unused)
 	managed_stop();
 }
 
-/* What a welcome has is what is there, also while it is not durable yet: it is not an
+/* A welcome lists the records that the manager has, even if they are not durable yet: it is not an
  * acknowledgement. */
 static void test_unsaved(void **unused)
 {
@@ -310,7 +310,7 @@ static void tell_progress(struct managed_peer *p, uint64_t bytes)
 		rpc_notify(p->conn, MANAGER_METHOD_PROGRESS, mem, cbor_out_len(&out), &err), 0);
 }
 
-/* How far a run is shows as long as it goes on; what an agent alarms of, until it is over. */
+/* A run's progress is shown as long as it lasts; an agent's alarm until it is over. */
 static void test_run(void **unused)
 {
 	struct manager_hello h = {.boot = {1}, .journal = {11}, .number = 1};
@@ -331,7 +331,7 @@ static void test_run(void **unused)
 	assert_int_equal(report(&a, 11, &frames), 2);
 	assert_true(managed_alarm(&o, "agent/a1/overdue", &alarm));
 	tell_progress(&a, 5 << 20);
-	assert_int_equal(managed_hello(&a, &h, &w), ERR_NONE); /* it was heard before this */
+	assert_int_equal(managed_hello(&a, &h, &w), ERR_NONE); /* it was received before this */
 	row = status(&o);
 	assert_int_equal(row.bytes, 5 << 20);
 	assert_int_equal(row.entries, 12);
@@ -353,7 +353,7 @@ static void test_run(void **unused)
 	managed_stop();
 }
 
-/* Damage in the state is reported, and mended by the journals. */
+/* Damage in the state is reported, and repaired from the journals. */
 static void test_damage(void **unused)
 {
 	static const char *const names[] = {"runs", "last"};

@@ -13,14 +13,14 @@
 #include "rpc/wire.h"
 #include "test/net/peer.h"
 
-/* What the two share. */
+/* Shared by both ends. */
 extern struct rpc_loop *pair_loop;
 extern struct rpc_service pair_service;
 extern struct peer_state pair_state;
-/* The credit that servers give by themselves, in pairs made from now on. */
+/* The credit that servers give by default, in pairs made from now on. */
 extern uint32_t pair_credit;
 
-/* One end, and how often it was told what. */
+/* One end, and how often each callback was called. */
 struct pair_end {
 	struct rpc_conn *conn;
 	int up, closed, room;
@@ -38,7 +38,7 @@ struct pair_call {
 	uint64_t len;    /* of the blob that is sent, in pieces of random size if `random` is set */
 	uint64_t random; /* the seed */
 	bool lazy;       /* takes nothing of the reply's blob */
-	uint64_t cancel_at; /* so many bytes of it, if not 0 */
+	uint64_t cancel_at; /* after this many bytes of it, if not 0 */
 	struct rpc_conn *free_at_reply;
 	uint64_t reply_max; /* 0: any */
 	uint32_t reply_window;
@@ -55,8 +55,8 @@ struct pair_call {
 /* The callbacks of a request whose argument is a pair_call. */
 extern const struct rpc_call_ops pair_call_ops;
 
-/* Certificates of a1, s1, s2, m1, o1, and of agents whose time is over ("expired"), and has not
- * come ("early"); the loop, and a pool. */
+/* Certificates of a1, s1, s2, m1, o1, and of agents whose validity is over ("expired") or has not
+ * begun ("early"); the loop, and a pool. */
 int pair_setup(void **unused);
 int pair_teardown(void **unused);
 struct rpc_tls_conf *pair_conf(const char *name, const struct rpc_deny *deny);
@@ -64,7 +64,7 @@ struct rpc_tls_conf *pair_conf(const char *name, const struct rpc_deny *deny);
 /* A pair that is up. */
 void pair_make(struct pair *p);
 void pair_make_timed(struct pair *p, const struct rpc_times *times);
-/* One of other identities; it may come up, or not. */
+/* A pair of other identities; it may come up, or not. */
 void pair_make_as(struct pair *p, const char *client, const char *server,
 	const struct rpc_expect *expect, const struct rpc_deny *deny,
 	const struct rpc_times *times);
@@ -78,7 +78,8 @@ size_t pair_echo_params(uint8_t *mem, size_t cap, const void *data, size_t len);
 /* {key: n}, or {key: n, "seed": seed}; mem has 64 bytes. */
 size_t pair_number_params(uint8_t *mem, const char *key, uint64_t n, uint64_t seed);
 
-/* Run the loop: for a time; until a call is over, a connection closed, or both up or one closed. */
+/* Run the loop: for a time; until a call is over; until a connection is closed; until both are up
+ * or one is closed. */
 void pair_run_ms(int64_t ms);
 void pair_wait_done(struct pair_call *o);
 void pair_wait_closed(struct pair_end *e);

@@ -1,4 +1,4 @@
-/* The test methods: each as small as what it shows. */
+/* The test methods: each is as small as its purpose allows. */
 #include "test/net/peer.h"
 
 #include <stdio.h>
@@ -72,7 +72,7 @@ uint32_t peer_random(uint64_t *state, uint32_t limit)
 	return (uint32_t)(*state >> 33) % limit;
 }
 
-/* What a served call needs to remember. */
+/* State of a served call. */
 struct task {
 	struct pool_job job;
 	struct peer_state *state;
@@ -338,7 +338,7 @@ static void note(void *ctx, const struct rpc_identity *peer, const struct cborma
 	((struct peer_state *)ctx)->notes += v[0].number;
 }
 
-/* --- PEER_PUT: a blob is sent when it has its turn, or not at all --- */
+/* --- PEER_PUT: a blob is sent in its turn, or not at all --- */
 
 static void put_grant(struct peer_state *state)
 {

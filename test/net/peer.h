@@ -1,6 +1,6 @@
 /*
- * What the tests and benches of rpc/ share: a small set of certificates, a
- * service of test methods, and the pattern that blobs are made of.
+ * Shared by the tests and benchmarks of rpc/: a small set of certificates, a
+ * service of test methods, and the pattern that blobs consist of.
  *
  * The pattern: byte i of every blob is peer_byte(i), so that each side can
  * make and check any part of it without the other.
@@ -54,7 +54,7 @@ struct peer_state {
 	unsigned over;     /* done callbacks of served calls with callbacks */
 	uint64_t notes;    /* sum of PEER_NOTE's n */
 	unsigned logged;
-	uint64_t sunk;          /* bytes of the blobs that PEER_SINK took for whole */
+	uint64_t sunk;          /* bytes of the blobs that PEER_SINK accepted as complete */
 	struct rpc_access last; /* its strings are not valid */
 	/* PEER_PUT, as a store would do it: where no credit comes by itself, blobs
 	 * are granted to the first put_max of the queue. */
@@ -80,16 +80,16 @@ void peer_make_root(const char *folder);
 void peer_make_intermediate(const char *folder, const char *file, const char *manager);
 /* "root", and "int": the intermediate of manager m1. */
 void peer_make_ca(const char *folder);
-/* One that issuer (the files' name) signs; host NULL: a new one. Times as
+/* A certificate signed by issuer (the files' name); host NULL: a new host id. Times as in
  * rpc_ca_sign. */
 void peer_make_cert_by(const char *folder, const char *issuer, const char *file, const char *name,
 	const char *role, const char *host, int64_t not_before, int64_t not_after);
-/* The same by "int", or of an operator by "root"; the files have the name. */
+/* The same, signed by "int", or for an operator by "root"; name is the files' name too. */
 void peer_make_cert(const char *folder, const char *name, const char *role, const char *host,
 	int64_t not_before, int64_t not_after);
-/* A fleet: "root"; "int" and "int2" of managers m1 and m2; below each a manager (m1, m2), an
- * agent (a1, a2), a store (s1, s2) and an operator of its own (o-m1, o-m2); the root's
- * operator o1; and agents whose time is over ("expired"), and has not come ("early"). */
+/* A fleet: "root"; "int" and "int2" of managers m1 and m2; below each a manager (m1, m2), an agent
+ * (a1, a2), a store (s1, s2) and an operator of its own (o-m1, o-m2); the root's operator o1; and
+ * agents whose validity is over ("expired") or has not begun ("early"). */
 void peer_make_fleet(const char *folder);
 /* The configuration of NAME. NULL with err set. */
 struct rpc_tls_conf *peer_conf(

@@ -1,6 +1,6 @@
-"""Goal: who may do what. Each method of the store service and of the manager service, asked by
-every identity of a fleet: the answer is the one that the tables below name, and a method without a
-line here fails. What an agent may not see is answered as if it did not exist, to the byte.
+"""Goal: who may do what. Each method of the store service and of the manager service, called by
+every identity of a fleet: the answer is the one in the tables below, and a method without a line
+here fails. For what an agent may not see, the answer is byte for byte as if it did not exist.
 
   roles.py PEER FDUMP SOURCE-FOLDER     PEER is the program rpc-peer
 """
@@ -23,10 +23,10 @@ from wire import BLOB, ERROR, LAST, MORE, REPLY, REQUEST, RESPONSE, WINDOW_MORE,
 
 peer, fdump, source = sys.argv[1:4]
 
-# --- what is expected -----------------------------------------------------------
+# --- expectations ---------------------------------------------------------------
 
-# ok: it is done. none: answered as if there were nothing. denied: refused, as what does not exist
-# would be. The target is always a dump of the agent a1, in the domain that a1 has proved.
+# ok: it is done. none: answered as if the object did not exist. denied: refused, in the same way for an object
+# that does not exist. The target is always a dump of the agent a1, in the domain that a1 has proved.
 STORE = """
 method       a1      a2      s2      m1      m2      o1
 about        ok      ok      ok      ok      ok      ok
@@ -42,7 +42,7 @@ lock         ok      none    denied  ok      ok      ok
 trust-clock  denied  denied  denied  denied  denied  ok
 delete       denied  denied  denied  denied  denied  ok
 """
-# On the manager m1: ok means that the question itself is looked at.
+# On the manager m1: ok means that the request itself is examined.
 MANAGER = """
 method       a1      a2      s1      s2      m2      o1      o-m1
 renew        ok      ok      ok      ok      denied  denied  denied
@@ -61,8 +61,8 @@ fleet        denied  denied  denied  denied  denied  ok      ok
 replace      denied  denied  denied  denied  denied  ok      ok
 order        denied  denied  denied  denied  denied  ok      ok
 """
-NOTIFIED = {"progress"}  # not to be asked
-# Who gets no connection at all; so does who comes with the service's own certificate.
+NOTIFIED = {"progress"}  # not to be called
+# Peers that get no connection at all; so do peers with the service's own certificate.
 NOT_STORE = ["foreign-a1", "foreign-s1", "foreign-m1", "foreign-o1", "denied", "expired", "early",
              "o-m1", "o-m2", "s1"]
 NOT_MANAGER = ["foreign-a1", "foreign-s1", "foreign-m1", "foreign-o1", "denied", "expired", "early",
@@ -70,13 +70,13 @@ NOT_MANAGER = ["foreign-a1", "foreign-s1", "foreign-m1", "foreign-o1", "denied",
 
 
 def table(text):
-    """Of each method: identity -> what is expected."""
+    """For each method: identity -> expectation."""
     head, *lines = [line.split() for line in text.strip().splitlines()]
     return {line[0]: dict(zip(head[1:], line[1:], strict=True)) for line in lines}
 
 
 def methods(path, table, expected):
-    """Number of each method in the C table; all of them are expected."""
+    """The number of each method in the C table; all of them must have an expectation."""
     with open(os.path.join(source, path)) as f:
         text = f.read()
     numbers = {}
@@ -90,14 +90,14 @@ def methods(path, table, expected):
     assert len(found) > 8, found
     lacks = {name for _, name in found} ^ set(expected) - NOTIFIED
     lacks -= NOTIFIED
-    assert not lacks, "%s: without a line in roles.py, or the other way round: %s" % (path, lacks)
+    assert not lacks, "%s: methods that only the C table or only roles.py has: %s" % (path, lacks)
     return {name: int(numbers[number]) for number, name in found}
 
 
-# --- asking ---------------------------------------------------------------------
+# --- calling --------------------------------------------------------------------
 
 def ask(c, method, params, blob=None):
-    """What is answered: (code, message) of an error, or ("", result, blob)."""
+    """The answer: (code, message) of an error, or ("", result, blob)."""
     id = c.start(method, params, more=blob is not None)
     credit, sent = c.peer_hello.get("credit", wire.WINDOW), 0
     while True:
@@ -144,7 +144,7 @@ def is_refused(folder, who, port, server):
 # --- an agent's dump --------------------------------------------------------------
 
 class Domain:
-    """An open domain with a key of its own."""
+    """An unsealed domain with a key of its own."""
 
     def __init__(self, folder, name):
         self.key = os.path.join(folder, name + ".domain")
@@ -163,13 +163,13 @@ class Domain:
 
 
 def record(content):
-    """An open record, and its id."""
+    """An unsealed record, and its id."""
     id = hashlib.sha256(content).digest()
     return struct.pack("<BBBBI", 1, 0, 0, 0, len(content)) + id + content, id
 
 
 class Target:
-    """A dump of a1; a real one, or one that nobody has."""
+    """A dump of a1; a real one, or one that does not exist."""
 
     def __init__(self, agent, domain, content):
         self.agent, self.domain = agent, domain
@@ -195,7 +195,7 @@ def host_of(folder, name):
 # --- the store ---------------------------------------------------------------------
 
 def store_question(method, who, target, domains, uid, hosts):
-    """Parameters and blob that ask for the target."""
+    """Parameters and blob of a call for the target."""
     if method == "begin":
         domain, run = domains[who], os.urandom(16)
         return {"run": run, "domain": domain.id, "name": "test", "base": target.id,
@@ -221,7 +221,7 @@ def store_question(method, who, target, domains, uid, hosts):
 
 
 def is_there(method, answer, target):
-    """Whether the answer has the target."""
+    """Whether the answer contains the target."""
     code, result, blob = (*answer, b"")[:3]
     if code:
         return False
@@ -245,14 +245,14 @@ def check_store(folder, port):
     domains = {w: Domain(folder, w) for w in who}
     uid = ask(conns["a1"], numbers["about"], None)[1]["uid"]
     real = Target("a1", domains["a1"].id, b"the only copy")
-    # Of each kind of name, one that nobody has.
+    # An id or name of each kind that does not exist.
     fake = Target("nobody", os.urandom(16), os.urandom(20))
 
     def question(w, method, target):
         params, blob = store_question(method, w, target, domains, uid, hosts)
         return ask(conns[w], numbers[method], params, blob)
 
-    # a1 makes its dump, and can't date it back without another store's receipt.
+    # a1 makes its dump, and can't backdate it without another store's receipt.
     assert question("a1", "begin", fake)[0] == ""
     for chunk, id in ((real.chunk, real.chunk_id), (real.list, real.list_id)):
         params = {"domain": real.domain, "id": id, "size": len(chunk)}
@@ -282,7 +282,7 @@ def check_store(folder, port):
                 assert there, note
             else:
                 assert not there and (got[0] == "denied") == (want == "denied"), note
-                assert got == question(w, method, fake), note + ", otherwise than of nothing"
+                assert got == question(w, method, fake), note + ", other than for a missing object"
             tried += 1
     assert question("o1", "delete", real) == question("o1", "delete", fake)
     for w in NOT_STORE:
@@ -306,7 +306,7 @@ def check_manager(folder, port):
         assert got[0] == "", got
     tried = 0
     for method in [*expected, *NOTIFIED]:
-        # A text instead of a map: only those who may ask are told so.
+        # A text instead of a map: only peers that may call the method learn of it.
         for w in who[:-1]:
             want = expected[method][w] if method in expected else "denied"
             code = ask(conns[w], numbers[method], "x")[0]
@@ -316,7 +316,7 @@ def check_manager(folder, port):
             else:
                 assert (code == "denied") == (want == "denied"), note
             tried += 1
-    # Each its own plan only.
+    # Each gets its own plan only.
     for w in ("a1", "a2"):
         other = "a2" if w == "a1" else "a1"
         plan = ask(conns[w], numbers["plan"], {})[2]
@@ -332,7 +332,7 @@ def check_manager(folder, port):
 # --- services --------------------------------------------------------------------------
 
 class Service:
-    """fdump ROLE, as NAME of the fleet."""
+    """Starts fdump ROLE, as NAME of the fleet."""
 
     def __init__(self, folder, role, name, config):
         base = os.path.join(folder, role + "." + name)
@@ -379,7 +379,7 @@ with tempfile.TemporaryDirectory() as folder:
     store = Service(folder, "store", "s1", {
         "store.conf": 'store {\n\tpath = "%s"\n\tlisten = "127.0.0.1:0"\n\tgc = "never"\n'
                       '\tscrub = "never"\n}\n' % path})
-    # Without the denial it is let in.
+    # Without the denial it is accepted.
     store.start("store")
     assert not is_refused(folder, "denied", store.port, "s1.store.fdump")
     store.stop()

@@ -1,6 +1,6 @@
 /*
- * One end of a connection, as a program: what the Python implementation, the
- * proxies and the campaigns in test/net/ speak to.
+ * One end of a connection, as a program: the peer of the Python implementation,
+ * the proxies and the campaigns in test/net/.
  *
  *   rpc-peer ca DIR
  *   rpc-peer fleet DIR       see peer.h
@@ -288,7 +288,7 @@ static void on_up(void *arg, struct rpc_conn *conn)
 static void on_lost(void *arg, const struct err *why, int64_t wait)
 {
 	(void)arg, (void)wait;
-	/* An end in order after the last call is none. */
+	/* An orderly end after the last call is not an error. */
 	if (client.err.code == ERR_NONE && why->code != ERR_NONE)
 		client.err = *why;
 	rpc_loop_stop(loop);

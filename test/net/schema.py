@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """rpc/PROTOCOL.md against the C tables: each schema's keys, types and limits, the
-methods, kinds, flags, deadlines, limits, codes. Fails where either says something else.
+methods, kinds, flags, deadlines, limits, codes. Fails where they differ.
 
 usage: schema.py SOURCE-FOLDER"""
 
@@ -23,7 +23,7 @@ c_files[root / "lib/seal.h"] = (root / "lib/seal.h").read_text()
 store_methods = (root / "cmd/store/methods.c").read_text()
 problems = []
 
-# Which table has which schema; a table that is not here is one without a schema.
+# Which table implements which schema; a table that is not here has no schema.
 TABLES = {"hello_fields": "hello", "status_fields": "status", "rpc_enroll_fields": "enroll",
           "result_fields": "enroll-result", "rpc_renew_fields": "renew",
           "certificate_fields": "certificate", "token_fields": "token",
@@ -44,7 +44,7 @@ TABLES = {"hello_fields": "hello", "status_fields": "status", "rpc_enroll_fields
           "store_dumps_fields": "dumps", "store_dump_fields": "dump", "store_get_fields": "get",
           "store_about_fields": "about-result", "store_flag_fields": "flag",
           "store_bits_fields": "have-result", "store_receipt_fields": "commit-result"}
-# Of each method: its longest parameters, its deadline in milliseconds.
+# For each method: its longest parameters, its deadline in milliseconds.
 METHODS = {"enroll": ("RPC_ENROLL_MAX", "RPC_ENROLL_MS"), "renew": ("RPC_RENEW_MAX", "RENEW_MS"),
            "sponsor": ("RPC_SPONSOR_MAX", "RPC_TOKEN_SEC * 1000"),
            "grant": ("RPC_GRANT_MAX", "GRANT_MS")}
@@ -98,7 +98,7 @@ def preprocessed(path):
 
 
 def braced(source, at):
-    """What stands between the brace at this place and the one that closes it."""
+    """The text between the brace at this place and its closing brace."""
     depth = 0
     for end in range(at, len(source)):
         depth += (source[end] == "{") - (source[end] == "}")
@@ -108,7 +108,8 @@ def braced(source, at):
 
 
 def size(source, text):
-    """Of a field, from `sizeof((struct NAME *)0)->MEMBER`: bytes, or items if it is an array of others."""
+    """From `sizeof((struct NAME *)0)->MEMBER`: the field's bytes, or items if it is an array of another
+    type."""
     if not (m := re.fullmatch(r"sizeof\(\(struct (\w+) \*\)0\)->([\w.]+)", text)):
         return None if "sizeof" in text else number(text)
     struct, member = m.groups()
@@ -119,7 +120,7 @@ def size(source, text):
 
 
 def item_name(text):
-    """As PROTOCOL.md has it: of `&(rpc_address_field)` address."""
+    """The name in PROTOCOL.md: address for `&(rpc_address_field)`."""
     return re.fullmatch(r"\W*(?:rpc_)?(\w+)_field\W*", text)[1].replace("_", "-")
 
 
@@ -200,7 +201,7 @@ for name in sorted(set(tables) | set(schemas)):
 
 # --- methods, limits, codes -----------------------------------------------------
 
-# The managers' methods stand in one table, with their roles.
+# All of the managers' methods are in one table, with their roles.
 ROLES = {"BOTH": "agent, store", "AGENT": "agent", "OPERATOR": "operator"}
 c_methods = {}
 for number_text, name, roles, longest, blob, ms in re.findall(
@@ -209,7 +210,7 @@ for number_text, name, roles, longest, blob, ms in re.findall(
     c_methods[name] = (number(number_text), ROLES[roles], number(longest), number(blob),
                        number(ms) // 1000)
 
-# The stores' too.
+# So are the stores'.
 ROLE = {"A": "agent", "O": "operator", "M": "manager", "S": "store"}
 longest_of = dict(re.findall(r"^#define (HAVE_PARAMS|DEADLINE_MS)\s+([^\n/]+)", store_methods, re.M))
 for number_text, name, roles, longest, blob, ms in re.findall(
@@ -239,7 +240,7 @@ for row, names in LIMITS.items():
     expect(f"limit of {row}", [int(n) for n in re.findall(r"\d+", rows.get(row, ""))],
            [number(n) for n in names])
 
-# The same limits where they stand in other sections, and those that are not defines.
+# The same limits where other sections mention them, and limits that are not defines.
 for what, pattern, name in [
         ("requests open, section 6", r"most \*\*(\d+)\*\* requests", "RPC_CALLS_MAX"),
         ("request blobs, section 6", r"most \*\*(\d+)\*\* of these", "RPC_BLOBS_MAX"),

@@ -1,5 +1,5 @@
-/* The service's thread and the tests share what is atomic, and the engine while a test knows that
- * nothing is asked of it. */
+/* The service's thread and the tests share the atomic variables; tests use the engine only while
+ * they know that the service is idle. */
 #include "test/net/served.h"
 
 #include <stdlib.h>
@@ -69,7 +69,7 @@ static void on_tally(void *ctx, const struct rpc_identity *peer, const struct st
 	served.told.bytes_out += t->bytes_out;
 }
 
-/* What is counted goes into no log by itself. */
+/* Replaces the log: counted calls are not logged otherwise. */
 static void on_log(void *ctx, const struct rpc_access *access)
 {
 	(void)ctx;

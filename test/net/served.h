@@ -31,19 +31,20 @@ extern struct served {
 	struct engine *engine;
 	struct store_service *service;
 	char port[8];
-	atomic_bool stop, ready, woken; /* woken: nobody wakes it any more */
-	atomic_bool collect, collected; /* gc is to be started; it is over */
-	struct store_tally told;        /* what it counted for a1 */
+	atomic_bool stop, ready,
+		woken; /* woken: the thread has stopped, nobody wakes it any more */
+	atomic_bool collect, collected; /* gc is to start; it is over */
+	struct store_tally told;        /* its counts for a1 */
 	atomic_int holds, damaged;      /* dumps held without an error; chunks found damaged */
 } served;
 
 extern char served_path[300];
 extern struct key_secret served_key;
 extern struct dump_domain served_domain;
-/* Another store of the fleet: what the service knows of it, and the secret half of its key. */
+/* Another store of the fleet, as the service knows it, and the secret half of its key. */
 extern struct store_key served_other;
 extern uint8_t served_other_secret[SEAL_SIGN_LEN];
-/* Of the chunks that were put last. */
+/* The ids of the chunks that were put last. */
 extern uint8_t served_ids[SERVED_CHUNKS][STORE_ID_LEN];
 
 int served_setup(void **state);
@@ -59,15 +60,15 @@ struct served_client {
 	struct store *store;
 };
 
-/* A remote store, with the certificate of that name. */
+/* A remote store, opened with the certificate of that name. */
 void served_open(struct served_client *c, const char *who, enum store_mode mode);
-/* What a1 begins a run with. */
+/* The parameters of a1's runs. */
 struct store_run served_run(void);
 /* The content of the i-th chunk. */
 void served_content(size_t i, uint8_t bytes[SERVED_LEN]);
-/* Puts a chunk of this content, and tells its id. */
+/* Puts a chunk of this content, and sets its id. */
 void served_put(struct store *s, const void *content, size_t len, uint8_t id[STORE_ID_LEN]);
-/* Puts all chunks, whose contents are the ones from `first` on. */
+/* Puts all chunks; their contents are numbered from `first`. */
 void served_put_all(struct store *s, size_t first);
 /* The record of a dump of these chunks, whose list is put too. Its id is the tag, repeated. */
 void served_dump(struct store *s, const uint8_t *ids, size_t count, uint8_t tag, int64_t lock,

@@ -1,7 +1,5 @@
-/*
- * The remote store (cmd/store/remote.c) in front of a service: what is put comes back; a connection
- * that is lost, a service that starts again, a chunk that is damaged behind it.
- */
+/* The remote store (cmd/store/remote.c) with a service: data that is put comes back; a lost
+ * connection, a service that restarts, a chunk that is damaged in the service's store. */
 #include "test/net/served.h"
 
 #include <fcntl.h>
@@ -36,7 +34,7 @@ static void test_backup(void **state)
 		served_content(i, bytes);
 		served_put(c.store, bytes, SERVED_LEN, served_ids[i]);
 	}
-	/* One is missing: the commit names it, and nothing has happened. */
+	/* A chunk is missing: the commit names it, and nothing has happened. */
 	served_content(i, bytes);
 	assert_int_equal(dump_domain_id(&served_domain, bytes, SERVED_LEN, served_ids[i], &err), 0);
 	served_dump(c.store, served_ids[0], SERVED_CHUNKS, 1, 0, &record);
@@ -51,7 +49,7 @@ static void test_backup(void **state)
 	assert_int_equal(
 		store_commit(c.store, record.data, record.len, NULL, &again, NULL, &err), 0);
 	assert_memory_equal(&receipt, &again, sizeof again);
-	/* What is there is not stored again. */
+	/* Existing chunks are not stored again. */
 	assert_int_equal(store_settle(c.store, &before, &err), 0);
 	assert_true(before > SERVED_CHUNKS * (uint64_t)SERVED_LEN);
 	served_put_all(c.store, 0);
@@ -111,7 +109,7 @@ static void test_restore(void **state)
 	store_free(c.store);
 }
 
-/* The service ends in the middle of a run, and starts again: the run goes on. */
+/* The service ends in the middle of a run, and restarts: the run goes on. */
 static void test_restart(void **state)
 {
 	struct served_client c;
@@ -135,8 +133,8 @@ static void test_restart(void **state)
 	}
 	served_dump(c.store, served_ids[0], SERVED_CHUNKS, 2, 0, &record);
 	i = (size_t)store_commit(c.store, record.data, record.len, NULL, &receipt, NULL, &err);
-	/* What the first service had not made durable is missing now, and is reported as missing.
-	 */
+	/* Chunks that the first service had not made durable are missing now, and are reported as
+	 * missing. */
 	if (i != 0 && i != 1)
 		fail_msg("%s", err.message);
 	if (i == 1) {
@@ -159,8 +157,9 @@ static bool becomes(atomic_int *what, int wanted, int ms)
 	return atomic_load(what) >= wanted;
 }
 
-/* The service ends while a dump is read, and starts again: the reader holds the dump again by
- * itself, gc waits for it also while it is away, and everything that it had asked for comes. */
+/* The service ends while a dump is read, and restarts: the reader renews its hold of the dump by
+ * itself, gc waits for it even while it is disconnected, and everything that it had asked for
+ * comes. */
 static void test_restart_reading(void **state)
 {
 	struct served_client c, o;
@@ -210,7 +209,7 @@ static void test_restart_reading(void **state)
 	buf_fini(&lacks);
 }
 
-/* The path of the volume that is written to. */
+/* The path of the volume that is being written. */
 static void last_volume(char path[400])
 {
 	unsigned number = 64;
@@ -220,7 +219,8 @@ static void last_volume(char path[400])
 	while (access(path, F_OK) != 0 && --number > 0);
 }
 
-/* Changes a byte of this record, of so many bytes of content: the last one of its id. */
+/* Changes a byte of the record with this id and content length; if there are several, of the last
+ * one. */
 static void damage(const uint8_t id[STORE_ID_LEN], uint32_t raw_len)
 {
 	char path[400];
@@ -246,7 +246,7 @@ static void damage(const uint8_t id[STORE_ID_LEN], uint32_t raw_len)
 	free(bytes);
 }
 
-/* Commits a dump of one chunk. Returns what the store does, with what is missing. */
+/* Commits a dump of one chunk. Returns the store's result, with the missing chunks. */
 static int commit_one(
 	struct store *s, const uint8_t id[STORE_ID_LEN], uint8_t first, struct buf *missing)
 {
@@ -261,8 +261,8 @@ static int commit_one(
 	return ret;
 }
 
-/* A chunk that is damaged in the volume is reported once, and from then on it is not there: it is
- * taken when it is put again. So is a piece of a dump's list, which a commit looks at. */
+/* A chunk that is damaged in the volume is reported once, and from then on counts as missing: it is
+ * accepted when it is put again. So is a piece of a dump's list, which a commit examines. */
 static void test_damage(void **state)
 {
 	struct served_client c;
@@ -304,7 +304,7 @@ static void test_damage(void **state)
 	store_free(c.store);
 }
 
-/* What a1 put and read is counted when the service ends: at least each chunk once, and one dump. */
+/* a1's puts and reads are counted when the service ends: at least each chunk once, and one dump. */
 static void test_tally(void **state)
 {
 	(void)state;

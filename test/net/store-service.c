@@ -7,7 +7,7 @@
 
 static struct err err;
 
-/* Another agent learns nothing of a dump, and can't put into a domain that it can't prove. */
+/* Another agent learns nothing about a dump, and can't put into a domain that it can't prove. */
 static void test_strangers(void **state)
 {
 	struct served_client c;
@@ -63,8 +63,8 @@ static void test_operator(void **state)
 	buf_fini(&record);
 }
 
-/* An agent locks its own dumps, up to the store's longest; an operator any, for as long as he
- * likes. */
+/* An agent locks its own dumps, up to the store's longest lock; an operator any dump, for any time.
+ */
 static void test_locks(void **state)
 {
 	const int64_t day = 86400, now = time(NULL);
@@ -99,7 +99,7 @@ static void test_locks(void **state)
 	store_free(c.store);
 }
 
-/* An agent is told what it uses of its quota, and for how long it may lock; an operator is not. */
+/* An agent learns its usage and quota, and how long it may lock; an operator does not. */
 static void test_about(void **state)
 {
 	const struct engine_agent_quota quota = {"a1", UINT64_C(1) << 30};
@@ -128,7 +128,7 @@ static void test_about(void **state)
 	store_free(c.store);
 }
 
-/* A receipt of a store for a dump, of so many seconds ago. */
+/* Makes a store's receipt for a dump, dated so many seconds ago. */
 static struct store_receipt receipt_of(
 	const struct buf *record, const struct store_key *whose, int64_t ago)
 {
@@ -154,8 +154,9 @@ static void refused(struct store *s, const struct buf *record, const struct stor
 		fail_msg("%s", err.message);
 }
 
-/* A dump keeps the time of another store's receipt if that is of the fleet, signed by it, of this
- * dump, and young enough. What is refused can be committed without it at once. */
+/* A dump keeps the time of another store's receipt if that store is of the fleet and signed it, and
+ * if it is for this dump and recent enough. After a refusal it can be committed at once without the
+ * receipt. */
 static void test_receipts(void **state)
 {
 	const int64_t day = 86400, now = time(NULL);
@@ -174,7 +175,7 @@ static void test_receipts(void **state)
 	refused(c.store, &record, &stranger, day, "names that store");
 	refused(c.store, &record, &served_other, 7 * day + 60, "too old");
 	refused(c.store, &record, &served_other, -7200, "in the future");
-	/* This store's own key is known too, and did not sign it. */
+	/* This store's own key is known too, but did not sign it. */
 	memcpy(stranger.uid, store_uid(c.store), sizeof stranger.uid);
 	refused(c.store, &record, &stranger, day, "not signed by the store's key");
 	first = receipt_of(&next, &served_other, 7 * day - 60);
@@ -188,7 +189,7 @@ static void test_receipts(void **state)
 	assert_int_equal(
 		store_commit(c.store, record.data, record.len, NULL, &receipt, NULL, &err), 0);
 	assert_true(receipt.time >= now);
-	/* It stays so, whatever comes later. */
+	/* The time stays, whatever comes later. */
 	first = receipt_of(&record, &served_other, day);
 	assert_int_equal(
 		store_commit(c.store, record.data, record.len, &first, &again, NULL, &err), 0);

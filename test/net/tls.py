@@ -1,5 +1,5 @@
-"""Goal: only who has a good certificate, and the identity that is expected,
-gets beyond the TLS handshake; what is refused has not a byte parsed.
+"""Goal: only a peer with a good certificate and the expected identity gets beyond
+the TLS handshake; no byte of a refused peer is parsed.
 
   tls.py PEER     PEER is the program rpc-peer
 """
@@ -22,7 +22,7 @@ peer = sys.argv[1]
 
 
 def odd_clients(folder):
-    """Names of certificates, each wrong in one way; the first is not."""
+    """Names of certificates, each wrong in one way, except the first."""
     odd_cert(folder, "c-good", subject("c-good"), ext("c-good.agent.fdump"))
     yield "c-good"
     odd_cert(folder, "c-eku-none", subject("c-eku-none"),
@@ -43,7 +43,7 @@ def odd_clients(folder):
     odd_cert(folder, "c-host", subject("c-host", host="0123"), ext("c-host.agent.fdump"))
     odd_cert(folder, "c-self", subject("c-self"), ext("c-self.agent.fdump"), ca=None)
     odd_cert(folder, "c-below-end", subject("c-below-end"), ext("c-below-end.agent.fdump"),
-             ca="a1")  # an end certificate is no CA
+             ca="a1")  # an end certificate is not a CA
     now = int(time.time())
     must(peer, "cert", folder, "c-expired", "agent", "-", now - 1000, now - 1)
     must(peer, "cert", folder, "c-early", "agent", "-", now + 1000, now + 2000)
@@ -68,7 +68,7 @@ def clients(folder):
         for tls in versions:
             try:
                 c = Connection.dial(folder, name, server.port, tls=tls)
-                assert name == "c-good", "%s was let in" % name
+                assert name == "c-good", "%s was accepted" % name
                 assert c.call(1, {"data": b"x"})["data"] == b"x"
                 c.bye()
             except (ssl.SSLError, OSError) as e:
@@ -78,14 +78,14 @@ def clients(folder):
     while server.counts()["connections"] > 0 and time.time() < deadline:
         time.sleep(0.05)
     counts = server.counts()
-    # Only the good one was handled, or logged: no byte of the others was parsed.
+    # Only the good one was served or logged: no byte of the others was parsed.
     assert counts["handled"] == counts["logged"] == len(versions), counts
     server.stop()
     print("%d handshakes with odd client certificates: ok" % tried)
 
 
 def servers(folder):
-    """The C client against servers that are not what it expects."""
+    """The C client against servers other than it expects."""
     now = int(time.time())
     must(peer, "cert", folder, "s2", "store")
     must(peer, "cert", folder, "m1", "manager")
@@ -138,7 +138,7 @@ def old_tls(folder):
     r = s_client(folder, server.port, "-tls1_2")
     assert "Verification: OK" in r.stdout and "Compression: NONE" in r.stdout, r.stdout
     assert "AES128-GCM" in r.stdout or "AES_128_GCM" in r.stdout
-    # Renegotiation is answered with nothing, or the end.
+    # Renegotiation is ignored, or ends the connection.
     r = s_client(folder, server.port, "-tls1_2", stdin="R\n")
     assert "RENEGOTIATING" in r.stdout + r.stderr
     assert "no renegotiation" in r.stderr or "error" in r.stderr or r.returncode != 0, r.stderr

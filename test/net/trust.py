@@ -1,4 +1,4 @@
-"""Goal: who is let in by whom, for each role and issuer: every certificate of the fleet
+"""Goal: who accepts whom, for each role and issuer: every certificate of the fleet
 (fleet.py) against an agent, a store, both managers and an operator, dialling and dialled.
 
   trust.py PEER     PEER is the program rpc-peer
@@ -22,7 +22,7 @@ ENDS = dict(fleet.GOOD_ENDS, **fleet.BAD_ENDS)
 
 
 def accepts(self_role, self_name, file):
-    """The rule, as PROTOCOL.md has it."""
+    """The rule, as in PROTOCOL.md."""
     role, name, issuer = ENDS[file]
     if file in fleet.BAD_ENDS:
         return False
@@ -43,7 +43,7 @@ def dials(folder, file, server, dns):
 
 
 def is_dialled(folder, file, who):
-    """Whether `who` asks something of the holder of the certificate."""
+    """Whether `who` sends a request to the holder of the certificate."""
     role, name, _ = ENDS[file]
     listener = socket.create_server(("127.0.0.1", 0))
 
@@ -79,7 +79,7 @@ with tempfile.TemporaryDirectory() as folder:
             tried += 2
             good += 2 * right
         server.stop()
-    # A denied manager takes with it what it signed; what others signed stays.
+    # Denying a manager denies everything that it signed; certificates of other signers stay valid.
     with open(os.path.join(folder, "int2.crt")) as f:
         text = run("openssl", "x509", "-noout", "-subject", "-nameopt", "multiline",
                    input=f.read()).stdout

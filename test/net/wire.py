@@ -1,4 +1,4 @@
-"""The wire of rpc/PROTOCOL.md a second time, over Python's ssl module.
+"""A second implementation of rpc/PROTOCOL.md, over Python's ssl module.
 
 Written from the document, not from the C code. Blocking and simple: one
 connection, one request at a time. Used by the tests in this folder.
@@ -23,7 +23,7 @@ _pattern = _one + _one
 
 
 def pattern(offset, length):
-    """The bytes that every test blob has at offset; at most PATTERN_LEN."""
+    """The bytes of every test blob from this offset; at most PATTERN_LEN."""
     at = offset % PATTERN_LEN
     return _pattern[at:at + length]
 
@@ -97,7 +97,7 @@ def loads(b):
     if not b:
         return {}
     x, at = _load(b, 0)
-    assert at == len(b), "bytes behind the end"
+    assert at == len(b), "bytes after the end"
     return x
 
 
@@ -124,7 +124,7 @@ class Connection:
         self.tls = tls
         self.next_id = 1
         self.buffer = bytearray()
-        self.random = None  # a random.Random: writes of random size
+        self.random = None  # a random.Random: writes have random sizes
         self.pending = bytearray()
         if hello:
             self.hello(versions, credit)
@@ -151,7 +151,7 @@ class Connection:
         if self.random is None:
             self.tls.sendall(data)
             return
-        # Cut where no frame ends: the reader must not care.
+        # Split at places that are no frame boundaries: the reader must not care.
         self.pending += data
         while len(self.pending) > 40000:
             n = self.random.randrange(1, 40000)
@@ -179,7 +179,7 @@ class Connection:
         self.write(HEADER.pack(1, kind, flags, 0, method, 0, len(payload), id) + payload)
 
     def receive(self):
-        """The next frame that is not about life: kind, flags, id, payload."""
+        """The next frame that is not a PING or PONG: kind, flags, id, payload."""
         while True:
             version, kind, flags, z1, method, z2, length, id = HEADER.unpack(self.read(HEADER.size))
             assert version == 1 and z1 == 0 and z2 == 0 and length <= PAYLOAD_MAX
@@ -242,7 +242,7 @@ class Connection:
                 return
 
     def receive_blob(self, id, response=True):
-        """Receives a blob, holding it against the pattern; returns its length."""
+        """Receives a blob and compares it with the pattern; returns its length."""
         side = RESPONSE if response else 0
         got = taken = 0
         while True:
@@ -264,7 +264,7 @@ class Connection:
     # The end
 
     def bye(self):
-        """Ends in order: BYE both ways, then close_notify both ways."""
+        """Ends in an orderly way: BYE in both directions, then close_notify in both."""
         self.send(BYE)
         self.flush()
         kind, _, _, _ = self.receive()

@@ -1,7 +1,4 @@
-/*
- * What an agent's own file decides, against what a plan asks for; and the file by which its runs
- * find stores.
- */
+/* Which plans an agent's own configuration accepts, and the file by which its runs find stores. */
 #include "test/unit/unit.h"
 
 #include <stdlib.h>
@@ -43,7 +40,7 @@ static void plan_of(struct buf *buf, const char *agent, const char *path, const 
 	assert_int_equal(manager_plan_encode(&plan, buf, &err), 0);
 }
 
-/* Whether it is taken; if not, for want of a right. */
+/* Whether the plan is accepted; if not, it must be refused for lack of a right. */
 static bool takes(const struct agent_own *own, const char *agent, const char *path,
 	const char *recipient, bool unencrypted)
 {
@@ -72,11 +69,11 @@ static void test_rights(void **state)
 	(void)state;
 	assert_true(takes(&free_own, "web1", "/root", NULL, true));
 	assert_false(takes(&free_own, "web2", "/root", NULL, true));
-	/* Encryption, and to whom. */
+	/* Encryption and recipients. */
 	assert_false(takes(&bound, "web1", folder, NULL, true));
 	assert_true(takes(&bound, "web1", folder, "fleet", false));
 	assert_false(takes(&bound, "web1", folder, "stranger", false));
-	/* Paths: below, not beside, not around by dots or links. */
+	/* Paths: inside the permitted ones, not beside them, not around them by dots or links. */
 	assert_true(takes(&bound, "web1", "/nowhere/at/all/x", NULL, false));
 	assert_false(takes(&bound, "web1", "/nowhere/at/alls", NULL, false));
 	assert_false(takes(&bound, "web1", "/etc", NULL, false));
@@ -90,7 +87,7 @@ static void test_rights(void **state)
 	assert_int_equal(unlink(link), 0);
 }
 
-/* The plan before counts as long as the next is refused. */
+/* The previous plan stays in force while the next is refused. */
 static void test_before(void **state)
 {
 	const struct agent_own own = {.warn_after_sec = 1};
@@ -113,7 +110,7 @@ static void test_before(void **state)
 	buf_fini(&bad);
 }
 
-/* The file after a plan of these stores was taken. */
+/* The file after a plan with these stores was accepted. */
 static void keeps(struct manager_plan_store *stores, size_t count, const char *text)
 {
 	const struct agent_jobs jobs = {
@@ -128,7 +125,7 @@ static void keeps(struct manager_plan_store *stores, size_t count, const char *t
 	assert_string_equal(got, text);
 }
 
-/* What a plan does not say of a store stays. */
+/* Lines for stores that the plan does not mention are kept. */
 static void test_stores(void **state)
 {
 	struct manager_plan_store stores[] = {
@@ -144,12 +141,12 @@ static void test_stores(void **state)
 	memset(stores[0].uid, 1, sizeof stores[0].uid);
 	memset(stores[0].key, 2, sizeof stores[0].key);
 	keeps(stores, 3, "nas nas.example.org:7421 " UID_1 " " KEY_2 "\nnas2 [2001:db8::1]:7421\n");
-	/* A manager that knows less. */
+	/* A manager that knows fewer stores. */
 	stores[0].address = NULL;
 	stores[0].has_uid = stores[0].has_key = false;
 	stores[1].address = NULL;
 	keeps(stores, 3, "nas nas.example.org:7421 " UID_1 " " KEY_2 "\nnas2 [2001:db8::1]:7421\n");
-	/* One that knows another address; another store under the name. */
+	/* A manager that knows another address; another store under the name. */
 	stores[0].address = "nas.example.com";
 	stores[1].has_uid = stores[1].has_key = true;
 	memset(stores[1].uid, 3, sizeof stores[1].uid);
@@ -161,7 +158,7 @@ static void test_stores(void **state)
 	memset(stores[0].uid, 3, sizeof stores[0].uid);
 	memset(stores[0].key, 4, sizeof stores[0].key);
 	keeps(stores, 1, "nas nas.example.com " UID_3 " " KEY_4 "\n");
-	/* What is no longer in the plan is forgotten. */
+	/* Stores that are no longer in the plan are removed. */
 	stores[1].has_uid = stores[1].has_key = false;
 	keeps(stores + 1, 1, "");
 }

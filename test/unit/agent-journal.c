@@ -1,5 +1,5 @@
-/* The journal: what is appended is there after any cut or flipped bit, or it is said; states are
- * the same before and after; it stays within its limit. */
+/* The journal: after any cut or flipped bit the appended records are there, or the damage is
+ * reported; states are the same before and after; it stays within its limit. */
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -141,7 +141,7 @@ static uint64_t size_of(const char *name)
 	return (uint64_t)st.st_size;
 }
 
-/* How many whole records are in the bytes of a report, which must rise one by one. */
+/* The number of complete records in a report's bytes; their numbers must rise one by one. */
 static uint64_t count_frames(const uint8_t *bytes, size_t len, uint64_t first)
 {
 	struct manager_record record;
@@ -219,7 +219,7 @@ static void records(void **state)
 		same(&in[i], &out);
 		for (k = 0; k < len; k++)
 			assert_int_equal(manager_record_decode(&out, payload, k, &err), -1);
-		for (k = 0; k < 8 * len; k++) { /* whatever they say, nothing breaks */
+		for (k = 0; k < 8 * len; k++) { /* whatever they contain, nothing breaks */
 			payload[k / 8] ^= (uint8_t)(1u << k % 8);
 			manager_record_decode(&out, payload, len, &err);
 			payload[k / 8] ^= (uint8_t)(1u << k % 8);
@@ -280,7 +280,7 @@ static void same_state(const struct agent_job_state *a, const struct agent_job_s
 	assert_int_equal(a->succeeded, b->succeeded);
 }
 
-/* The states are those that were, also of a run under way. */
+/* The states are as before, also that of a run in progress. */
 static void states(void **state)
 {
 	struct agent_job_state before[2];
@@ -301,7 +301,7 @@ static void states(void **state)
 	agent_journal_close(journal);
 }
 
-/* Reading from each number on, in pieces. */
+/* Reads from each number on, in pieces. */
 static void reading(void **state)
 {
 	uint8_t mem[PIECE];
@@ -344,7 +344,7 @@ static void acknowledged(void **state)
 	open_it(0);
 	assert_int_equal(agent_journal_acknowledged(journal, "m1"), 3);
 	assert_int_equal(agent_journal_acknowledged(journal, "m2"), 4);
-	/* Another manager in the place of m2 has nothing; what it says of more is no
+	/* Another manager in the place of m2 has nothing; its claim to have more is no
 	 * acknowledgement. */
 	assert_int_equal(agent_journal_lacks(journal, "m1", 4, &err), 0);
 	assert_int_equal(agent_journal_lacks(journal, "m2", 0, &err), 0);
@@ -354,7 +354,7 @@ static void acknowledged(void **state)
 	assert_int_equal(agent_journal_acknowledged(journal, "m1"), 3);
 	assert_int_equal(agent_journal_acknowledged(journal, "m2"), 0);
 	assert_int_equal(agent_journal_acknowledged(journal, "m3"), 0);
-	/* One that is no manager any more, and one that never was. */
+	/* A manager that no longer is one, and one that never was. */
 	assert_non_null(agent_journal_manager(journal, 1));
 	assert_null(agent_journal_manager(journal, 2));
 	assert_int_equal(agent_journal_forget(journal, "m2", &err), 0);
@@ -364,15 +364,15 @@ static void acknowledged(void **state)
 	assert_null(agent_journal_manager(journal, 1));
 	assert_int_equal(agent_journal_acknowledged(journal, "m1"), 3);
 	agent_journal_close(journal);
-	/* Numbers of another journal say nothing. */
+	/* Another journal's numbers mean nothing. */
 	unlink(path);
 	open_it(0);
 	assert_int_equal(agent_journal_acknowledged(journal, "m1"), 0);
 	agent_journal_close(journal);
 }
 
-/* A file that was cut at any byte: all whole records are there, the rest is cut off and said,
- * and the next record has a number that was not acknowledged before. */
+/* A file that was cut at any byte: all complete records are there, the rest is cut off and
+ * reported, and the next record has a number that was not acknowledged before. */
 static void torn(void **state)
 {
 	uint8_t *whole = malloc(ROOM);
@@ -406,13 +406,13 @@ static void torn(void **state)
 		assert_int_equal(found.cut, 0);
 		agent_journal_close(journal);
 	}
-	/* In the head: it can't be used, and says so. */
+	/* A cut in the head: the journal can't be used, and says so. */
 	for (cut = 0; cut < head; cut++) {
 		assert_int_equal(file_write(path, whole, cut, 0600, &err), 0);
 		assert_int_equal(agent_journal_open(path, 0, &journal, &found, &err), -1);
 		assert_int_equal(err.code, ERR_DAMAGE);
 	}
-	/* A manager has acknowledged what is lost now: that number is not given again. */
+	/* A manager has acknowledged a record that is lost now: its number is not used again. */
 	assert_int_equal(file_write(path, whole, len, 0600, &err), 0);
 	open_it(0);
 	assert_int_equal(agent_journal_acknowledge(journal, "m", 6, &err), 0);
@@ -456,7 +456,7 @@ static void flipped(void **state)
 	free(whole);
 }
 
-/* Old records are dropped, those that were acknowledged first; the states stay. */
+/* Old records are dropped, acknowledged ones first; the states stay. */
 static void bounded(void **state)
 {
 	const uint64_t max = 400000;
@@ -493,7 +493,8 @@ static void bounded(void **state)
 	assert_int_equal(agent_journal_last(journal), 6000);
 	same_state(agent_journal_state(journal, "a"), &before);
 	assert_true(agent_journal_state(journal, "old")->held);
-	/* Nobody acknowledges any more: it stays bounded, and what is lost is counted. */
+	/* No manager acknowledges any more: the size stays limited, and lost records are counted.
+	 */
 	for (; i < 12000; i++) {
 		record = i % 2 ? starting("a", i, T0 + i) : ended("a", i - 1, T0 + i);
 		assert_int_equal(agent_journal_append(journal, &record, &lost, &err), 0);
@@ -501,13 +502,13 @@ static void bounded(void **state)
 		assert_true(size_of(path) <= max);
 	}
 	assert_true(lost_all > 0);
-	/* What is asked for and no longer there begins at what is. */
+	/* A request for records that are gone begins with the first existing one. */
 	assert_int_equal(agent_journal_read(journal, 1, mem, sizeof mem, &len, &last, &err), 0);
 	assert_true(last > 6000);
 	agent_journal_close(journal);
 }
 
-/* A full disk: the record is not in the journal, and the journal is as it was. */
+/* A full disk: the record is not in the journal, and the journal is as before. */
 static void full(void **state)
 {
 	struct rlimit old, small;
@@ -538,7 +539,8 @@ static void full(void **state)
 	agent_journal_close(journal);
 }
 
-/* After a failed sync nothing is known of the disk: nothing goes on until it is opened again. */
+/* After a failed sync the state of the disk is unknown: nothing is appended until the journal is
+ * opened again. */
 static void sync_failed(void **state)
 {
 	struct manager_record record = starting("a", 2, T0 + 1);
@@ -553,7 +555,7 @@ static void sync_failed(void **state)
 	sync_fails = false;
 	assert_int_equal(agent_journal_append(journal, &record, NULL, &err), -1);
 	agent_journal_close(journal);
-	open_it(0); /* it was written all the same: then it counts */
+	open_it(0); /* it was written nevertheless: then it counts */
 	assert_int_equal(agent_journal_last(journal), 3);
 	assert_true(agent_journal_state(journal, "a")->running);
 	agent_journal_close(journal);

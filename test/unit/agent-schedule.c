@@ -1,5 +1,5 @@
-/* What an agent's jobs do next: each rule, and random days with kills, restarts and clocks that
- * are set. */
+/* What an agent's jobs do next: each rule, and random days with kills, restarts and clocks that are
+ * set. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -88,7 +88,7 @@ static struct agent_next next_at(const struct manager_slots *slots, int64_t now)
 	return agent_schedule_next(slots, &then, 0, now);
 }
 
-/* RUN: value is the slot. WAIT: nothing is run before the time in value. */
+/* RUN: value is the slot. WAIT: nothing runs before the time in value. */
 static void expect(
 	const struct manager_slots *slots, int64_t now, enum action action, int64_t value)
 {
@@ -121,7 +121,7 @@ static void joined(void **state)
 	assert_int_equal(job.succeeded, AT(26, 0) + 1);
 }
 
-/* What was missed is made up for once, by its newest slot. */
+/* Missed slots are made up for once, by the newest of them. */
 static void missed(void **state)
 {
 	(void)state;
@@ -132,7 +132,7 @@ static void missed(void **state)
 	starting(AT(4 * 24 + 2, 0), AT(5 * 24, 0));
 	ended(MANAGER_OK, AT(5 * 24, 9));
 	expect(&daily, AT(5 * 24, 9), WAIT, AT(5 * 24 + 2, 0));
-	/* A run that takes longer than the interval: the newest slot that passed. */
+	/* A run takes longer than the interval: the newest slot that passed is next. */
 	begin();
 	starting(AT(1, 30), AT(1, 30));
 	ended(MANAGER_OK, AT(4, 40));
@@ -142,7 +142,7 @@ static void missed(void **state)
 	expect(&hourly, AT(4, 41), WAIT, AT(5, 30));
 }
 
-/* Failed: after 5, 15, 45 minutes, until the next slot. */
+/* A failed run is retried after 5, 15, 45 minutes, until the next slot. */
 static void failed(void **state)
 {
 	static const int64_t delays[] = {5, 15, 45};
@@ -162,14 +162,14 @@ static void failed(void **state)
 	}
 	ended(MANAGER_FAILED, now + MIN);
 	expect(&daily, now + MIN, WAIT, AT(26, 0));
-	/* A try that ends well ends the tries. */
+	/* A successful try ends the tries. */
 	begin();
 	starting(AT(2, 0), AT(2, 0));
 	ended(MANAGER_FAILED, AT(2, 1));
 	starting(AT(2, 0), AT(2, 6));
 	ended(MANAGER_OK, AT(2, 9));
 	expect(&daily, AT(2, 9), WAIT, AT(26, 0));
-	/* The next slot comes before the next try, and begins to count anew. */
+	/* The next slot comes before the next try, and its tries are counted from the start. */
 	begin();
 	starting(AT(1, 30), AT(1, 30));
 	ended(MANAGER_FAILED, AT(2, 20));
@@ -181,7 +181,7 @@ static void failed(void **state)
 	starting(AT(2, 30), AT(2, 30));
 	ended(MANAGER_FAILED, AT(2, 31));
 	expect(&hourly, AT(2, 31), WAIT, AT(2, 36));
-	/* Not tried again: fewer copies, cancelled. */
+	/* Not tried again: a run with fewer copies, a cancelled run. */
 	starting(AT(2, 30), AT(2, 36));
 	ended(MANAGER_COPIES, AT(2, 37));
 	expect(&hourly, AT(2, 37), WAIT, AT(3, 30));
@@ -190,7 +190,7 @@ static void failed(void **state)
 	expect(&hourly, AT(3, 31), WAIT, AT(4, 30));
 }
 
-/* Lost: again at once, then ever later, without end. */
+/* A lost run is tried again at once, then at growing intervals, without a limit. */
 static void lost(void **state)
 {
 	static const int64_t delays[] = {0, 5, 15, 45, 45, 45};
@@ -208,11 +208,12 @@ static void lost(void **state)
 		expect(&daily, now, RUN, AT(2, 0));
 		starting(AT(2, 0), now);
 	}
-	/* An end that belongs to another run says nothing. */
+	/* An end record that belongs to another run has no effect. */
 	runs++;
 	ended(MANAGER_OK, now);
 	expect(&daily, now, NOTHING, 0);
-	/* Off for days in the middle of a run: only the newest slot. */
+	/* The machine is off for days in the middle of a run: only the newest slot is made up for.
+	 */
 	runs--;
 	ended(MANAGER_LOST, AT(72, 0));
 	expect(&daily, AT(72, 0), RUN, AT(50, 0));
@@ -235,7 +236,7 @@ static void held(void **state)
 	expect(&daily, AT(80, 0), RUN, AT(74, 0));
 }
 
-/* Ordered runs: they have no slot, and what they do counts for the slot before. */
+/* Ordered runs have no slot of their own; their result counts for the previous slot. */
 static void ordered(void **state)
 {
 	(void)state;
@@ -249,7 +250,7 @@ static void ordered(void **state)
 	ended(MANAGER_FAILED, AT(3, 1));
 	expect(&daily, AT(3, 1), WAIT, AT(3, 6));
 	expect(&daily, AT(3, 6), RUN, 0);
-	/* Lost: again, and the slot that was done is not. */
+	/* A lost ordered run is tried again; the slot that was done is not. */
 	starting(AT(26, 0), AT(26, 0));
 	ended(MANAGER_OK, AT(26, 1));
 	starting(0, AT(27, 0));
@@ -271,7 +272,7 @@ static void shortest_interval(void **state)
 	next = agent_schedule_next(&hourly, &job, 2 * HOUR, AT(3, 40));
 	assert_true(next.run);
 	assert_int_equal(next.slot, AT(3, 30));
-	/* The clock was set back: no longer than that from now. */
+	/* The clock was set back: no wait is longer than its interval from now. */
 	assert_false(agent_schedule_next(&hourly, &job, 2 * HOUR, AT(0, 0)).run);
 }
 
@@ -283,26 +284,26 @@ static void clock_set(void **state)
 	begin();
 	starting(AT(10, 30), AT(10, 30));
 	ended(MANAGER_OK, AT(10, 31));
-	/* A little back: what has been does not come again. */
+	/* A little back: no slot comes twice. */
 	expect(&hourly, AT(8, 31), WAIT, AT(11, 30));
 	expect(&hourly, AT(9, 30), WAIT, AT(11, 30));
 	starting(0, AT(9, 0)); /* not even after a run in between */
 	ended(MANAGER_OK, AT(9, 1));
 	expect(&hourly, AT(9, 30), WAIT, AT(11, 30));
-	/* Far back: slots come as the clock says. */
+	/* Far back: slots follow the new clock. */
 	next = agent_schedule_next(&hourly, &job, 0, AT(4, 0));
 	assert_true(next.clock_set);
 	assert_false(next.run);
 	assert_int_equal(job.seen, AT(4, 0));
 	expect(&hourly, AT(4, 30), RUN, AT(4, 30));
-	/* The same from the journal. */
+	/* The same states, read from the journal. */
 	begin();
 	starting(AT(10, 30), AT(10, 30));
 	ended(MANAGER_FAILED, AT(10, 31));
 	other(MANAGER_CLOCK, AT(4, 0));
 	assert_int_equal(job.seen, AT(4, 0));
 	expect(&hourly, AT(4, 30), RUN, AT(4, 30));
-	/* A try is not put off for ever by a clock that was set back. */
+	/* A clock that was set back does not delay a try for ever. */
 	expect(&hourly, AT(4, 10), RUN, AT(10, 30));
 }
 
@@ -336,7 +337,7 @@ static void slots(void **state)
 
 #define LOG_MAX 4096
 
-static struct manager_record log_[LOG_MAX]; /* what is durable */
+static struct manager_record log_[LOG_MAX]; /* the durable records */
 static size_t log_count;
 static uint64_t seed;
 
@@ -353,7 +354,7 @@ static void append(struct manager_record record)
 	agent_state_apply(&job, &record);
 }
 
-/* The daemon starts: the state comes from the log; what ran is lost. */
+/* The daemon starts: the state comes from the log; the run in progress is lost. */
 static void restart(int64_t now)
 {
 	size_t i;
@@ -383,7 +384,7 @@ struct day {
 	unsigned orders;     /* one in so many ticks; 0: none */
 };
 
-/* Whether the slot had a run that made a dump, or was given up, before log entry n. */
+/* Whether before log entry n the slot had a run that made a dump or was given up. */
 static bool is_settled(int64_t slot, size_t n)
 {
 	size_t i, k;
@@ -400,7 +401,7 @@ static bool is_settled(int64_t slot, size_t n)
 	return false;
 }
 
-/* Plays a day, and checks at each step what must hold. */
+/* Plays a day, and checks the invariants at each step. */
 static void play(const struct day *day)
 {
 	int64_t t, offset = 0, end_at = 0, now, newest;
@@ -442,7 +443,7 @@ static void play(const struct day *day)
 				.time = now};
 
 			assert_false(job.running);
-			if (!day->far && next.slot != 0) /* no slot is done twice */
+			if (!day->far && next.slot != 0) /* no slot is run twice */
 				assert_false(is_settled(next.slot, log_count));
 			record.run[0] = (uint8_t)++run;
 			record.run[1] = (uint8_t)(run >> 8);
@@ -456,8 +457,8 @@ static void play(const struct day *day)
 				.run = {(uint8_t)++run, (uint8_t)(run >> 8), 2}});
 			end_at = t + pick(2 * HOUR);
 		} else if (!job.running) {
-			/* No slot is lost: all up to now are dealt with, and the next one is
-			 * waited for. */
+			/* No slot is lost: all up to now are dealt with, and the next one is waited
+			 * for. */
 			assert_true(job.seen <= now + CRON_GAP_MAX_SEC);
 			assert_int_equal(manager_slots_prev(day->slots, now + 1, &newest), 0);
 			assert_true(newest <= job.seen);
@@ -482,8 +483,8 @@ static void quiet_day(void **state)
 
 		play(&day);
 		seed = kept;
-		/* A run takes up to two hours, so slots may be skipped, but each start has a
-		 * slot of its own, and none is older than the newest at that time. */
+		/* A run takes up to two hours, so slots may be skipped, but each start has a slot
+		 * of its own, and none is older than the newest slot at that time. */
 		for (i = 0; i < log_count; i++) {
 			if (log_[i].kind != MANAGER_STARTING)
 				continue;

@@ -1,4 +1,4 @@
-/* lib/base64: RFC 4648's vectors; one text for any bytes. */
+/* lib/base64: RFC 4648's vectors; each byte string has exactly one text. */
 #include "test/unit/unit.h"
 
 #include "lib/base64.h"
@@ -38,7 +38,7 @@ static void refuses(void **state)
 	assert_int_equal(base64_decode("Zm9v", 4, bytes, 3, &len), 0);
 }
 
-/* Whatever four characters decode, encode to the same again. */
+/* Any four characters that decode encode to the same four again. */
 static void one_text(void **state)
 {
 	static const char some[] = "AZagz09+/=-\n";

@@ -1,4 +1,4 @@
-/* pack/block: a header's places and rules. */
+/* pack/block: the layout of a header and its rules. */
 #include "test/unit/unit.h"
 
 #include "lib/hash.h"
@@ -20,7 +20,7 @@ static struct pack_block good(void)
 	return b;
 }
 
-/* Puts and gets; what pack_block_get returned. */
+/* Puts a header and gets it back; returns the result of pack_block_get. */
 static int again(const struct pack_block *b)
 {
 	uint8_t header[PACK_BLOCK_HEADER];

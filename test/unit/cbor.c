@@ -1,4 +1,4 @@
-/* lib/cbor: what is put is got; what is malformed is refused. */
+/* lib/cbor: encoded values decode to the same; malformed input is refused. */
 #include "test/unit/unit.h"
 
 #include "lib/cbor.h"

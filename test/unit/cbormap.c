@@ -1,4 +1,5 @@
-/* lib/cbormap: what the table describes is read, into values or a struct; all else is refused. */
+/* lib/cbormap: maps that match the table are read, into values or a struct; all others are refused.
+ */
 #include "test/unit/unit.h"
 
 #include "lib/cbor.h"
@@ -87,7 +88,7 @@ static void keys_come_once(void **state)
 	size_t count, i, len;
 
 	(void)state;
-	/* A key that the table does not have, too. */
+	/* Also a key that the table does not have. */
 	assert_int_equal(get("a361750561780161797f", v), ERR_FORMAT);
 	assert_int_equal(get("a3617505617801617801", v), ERR_FORMAT);
 	assert_int_equal(get("a3617505617801617901", v), ERR_NONE);
@@ -180,7 +181,7 @@ static void structs_round_trip(void **state)
 	out.blob = in.blob;
 	assert_memory_equal(&out, &in, sizeof in);
 
-	/* What is zero is left out, and what was not there stays as it is. */
+	/* Zero members are left out, and members that are missing stay as they are. */
 	cbor_out_init(&to, bytes, sizeof bytes);
 	cbormap_put(&to, thing_fields, &few);
 	assert_int_equal(cbor_out_len(&to), 1 + 5 + 3);
@@ -221,7 +222,7 @@ static void lists_in_structs(void **state)
 	cbormap_put(&to, row_fields, &in);
 	assert_int_equal(cbormap_read(&out, row_fields, bytes, cbor_out_len(&to), &err), 0);
 	assert_memory_equal(&out, &in, sizeof in);
-	/* An empty one is left out, unless it is needed. */
+	/* An empty one is left out, unless it is required. */
 	cbor_out_init(&to, bytes, sizeof bytes);
 	cbormap_put(&to, row_fields, &empty);
 	assert_int_equal(cbor_out_len(&to), 1 + 8 + 1);
@@ -231,7 +232,7 @@ static void lists_in_structs(void **state)
 	assert_int_equal(err.code, ERR_LIMIT);
 }
 
-/* What is put can be read: a text that was cut within a character, too. */
+/* Whatever is put can be read, also a text that was cut within a character. */
 static void texts_are_cut_at_a_character(void **state)
 {
 	struct thing in = {.name = "web", .text = "abc\xc3"}, out = {0};

@@ -1,4 +1,4 @@
-/* lib/civil: dates both ways, ISO 8601 both ways. */
+/* lib/civil: dates and ISO 8601 texts, in both directions. */
 #include "test/unit/unit.h"
 
 #include "lib/civil.h"

@@ -1,4 +1,4 @@
-/* Three stores, 20 chunks, of which the first is the manifest's only piece. */
+/* Three stores, 20 chunks, the first of which is the manifest's only piece. */
 #include "test/unit/copies.h"
 
 #include "lib/hash.h"

@@ -24,7 +24,7 @@
 /* The secret key, a domain that is sealed for it, and one that is not sealed. */
 extern struct key_secret copies_key;
 extern struct dump_domain copies_sealed, copies_unsealed;
-/* Moved on by the stores for which others wait. */
+/* Stores for which others wait move it on. */
 extern int64_t copies_clock_ms;
 
 struct copies {
@@ -47,25 +47,25 @@ struct copies {
 
 int copies_setup(void **state);
 
-/* Opens the stores, and a fan-out over them: enough are `wanted`. */
+/* Opens the stores, and makes a fan-out over them; `wanted` copies are enough. */
 void copies_init(struct copies *f, struct dump_domain *domain, size_t wanted);
 void copies_fini(struct copies *f);
-/* A new fan-out, over the stores as they are now. */
+/* A new fan-out, over the stores in their present state. */
 void copies_fan_out(struct copies *f, size_t wanted);
 
 /* The content of the i-th chunk. */
 void copies_content(size_t i, uint8_t content[COPIES_LEN]);
 
-/* A backup in its steps: it begins; the chunks are put, from `from` on (the ones before are carried
- * over); their list is put, and the dump's record made; it is committed. */
+/* A backup in steps: begin; put the chunks, beginning with `from` (earlier ones are carried over);
+ * put their list and make the dump's record; commit. */
 void copies_begin(struct copies *f);
 void copies_put_chunks(struct copies *f, size_t from);
 void copies_put_list(struct copies *f);
 /* Returns what dump_fanout_commit returns. */
 int copies_commit(struct copies *f);
-/* All of that. Returns what the commit returns. */
+/* All of these steps. Returns what the commit returns. */
 int copies_back_up(struct copies *f);
-/* Puts one chunk, or the list, where it is lacking. Returns what the fan-out returns. */
+/* Puts one chunk, or the list, into the stores that lack it. Returns what the fan-out returns. */
 int copies_put(struct copies *f, bool list, const void *content, size_t len, const uint8_t *id);
 
 #endif

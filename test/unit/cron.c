@@ -1,5 +1,5 @@
-/* cron/: the tables of SYNTAX.md and of test/data/, row by row; descriptions;
- * no allocation; the ends of time. cron_brute.c has the property test. */
+/* cron/: the tables of SYNTAX.md and of test/data/, row by row; descriptions; no allocation; the
+ * first and last possible times. cron_brute.c has the property test. */
 #include "test/unit/unit.h"
 
 #include <stdlib.h>
@@ -13,7 +13,7 @@
 
 static struct err err;
 
-/* ---- allocations are counted; the linker sends them here (--wrap) ---- */
+/* ---- allocations are counted; the linker redirects them here (--wrap) ---- */
 
 static int allocations;
 
@@ -95,7 +95,7 @@ static bool is_run_at(const struct cron *cron, const struct tz *tz, int64_t t)
 	return t > INT64_MIN && cron_next(cron, tz, t - 1, &next) == 0 && next == t;
 }
 
-/* The next run as text, or NEVER; back from it, prev and match must agree. */
+/* The next run as text, or NEVER; prev from it, and match, must agree. */
 static const char *next_text(const char *expr, const struct tz *tz, int64_t after, int64_t *t)
 {
 	struct cron cron;
@@ -124,7 +124,7 @@ static FILE *open_file(const char *path)
 
 /* ---- test/data: rows of columns between tabs ---- */
 
-/* Returns how many columns, 0 at the end. line keeps the text. */
+/* Returns the number of columns, 0 at the end. line owns the text. */
 static size_t next_row(FILE *f, char line[2048], char *column[COLUMNS])
 {
 	char *p;
@@ -222,7 +222,7 @@ static void syntax_of_others(void **state)
 	assert_int_equal(rows, 182);
 }
 
-/* ---- SYNTAX.md: tables, told apart by their heads ---- */
+/* ---- SYNTAX.md: tables, recognised by their heads ---- */
 
 /* Splits a line like "| `a` | `b` |" in place and takes the backticks off;
  * returns how many columns, 0 for other lines. */
@@ -350,7 +350,7 @@ static void syntax_page(void **state)
 	assert_int_equal(rows[REFUSED], 35);
 }
 
-/* ---- what no table has ---- */
+/* ---- cases that are in no table ---- */
 
 static void flags(void **state)
 {
@@ -477,7 +477,7 @@ static void describes(void **state)
 		parse(cases[i][0], NULL, &cron);
 		assert_string_equal(cron_describe(&cron, text), cases[i][1]);
 	}
-	/* The longest there is stays within its buffer. */
+	/* The longest possible description fits its buffer. */
 	parse("0,2,5,7,10,12,15,17,20,22,25,27,30,32,35,37,40,42,45,47,50,52,55,57 "
 	      "0,1,3,5,8,9,11,13,16,18,21,23 1,3,6,8,11,13,16,18,21,23,26,28,31 "
 	      "1,2,4,6,8,9,11 0,2,3,5",

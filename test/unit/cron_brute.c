@@ -1,7 +1,7 @@
 /*
  * cron/ against brute force: random schedules, minute by minute over two
  * years, in zones with odd rules. The schedule's sets, the local times (by
- * the C library) and the rule for clock changes are worked out here a second
+ * the C library) and the rule for clock changes are computed here a second
  * time, in the plainest way; cron_next and cron_prev must agree.
  *
  *   unit-cron_brute [SCHEDULES [SEED]]      test/cron-campaign.sh runs many
@@ -19,7 +19,7 @@
 #include "lib/tz.h"
 
 #define YEARS      2
-#define BEFORE     (4 * 1440) /* minutes known before those compared */
+#define BEFORE     (4 * 1440) /* minutes computed before those compared */
 #define MINUTES    (YEARS * 366 * 1440 + 2 * BEFORE)
 #define DAYS       (MINUTES / 1440 + 4)
 #define CHAIN      200
@@ -58,8 +58,8 @@ static const struct {
 static int64_t base;                /* time of minute 0 */
 static uint16_t of_day[MINUTES];    /* local minute of the day */
 static uint16_t day_of[MINUTES];    /* index of the local day */
-static uint8_t repeated[MINUTES];   /* the local minute has been before */
-static uint32_t swallowed[MINUTES]; /* local minutes that a gap took just before */
+static uint8_t repeated[MINUTES];   /* the local minute has occurred before */
+static uint32_t swallowed[MINUTES]; /* local minutes that a gap skipped just before */
 static int64_t local_minute[MINUTES];
 static struct tm days[DAYS];
 static uint8_t seen[MINUTES + 8 * 1440];
@@ -105,8 +105,8 @@ static void build(const char *zone, int year)
 		if (i > 0 && local_minute[i] != local_minute[i - 1] + 1)
 			changes[change_count++] = i;
 	}
-	/* Days that the zone never had, as far as gaps of three hours touch
-	 * them, are days of the calendar all the same. */
+	/* Days that the zone never had, as far as gaps of three hours touch them, still are days of
+	 * the calendar. */
 	for (i = 0; i < DAYS; i++) {
 		struct civil_date date = civil_date(first_day + i);
 
@@ -274,7 +274,7 @@ static void disagree(const char *what, int64_t at, int64_t got, int64_t want)
 	exit(1);
 }
 
-/* The run after `after`, and the one before, where they lie in the minutes. */
+/* The run after `after`, and the one before, if they are within the minutes. */
 static void compare_at(int64_t after)
 {
 	int64_t got, want, end = base + (int64_t)MINUTES * 60;
@@ -287,7 +287,7 @@ static void compare_at(int64_t after)
 	below = runs_below((int)((after - base + 59) / 60)); /* runs before it */
 	status = cron_prev(cron, tz, after, &got);
 	want = below > 0 ? base + (int64_t)runs[below - 1] * 60 : base - 1;
-	/* What the first minutes repeat or swallow lies before them. */
+	/* With a clock change in the first minutes, their runs may come from before them. */
 	if (want >= base + BEFORE * 60 ? status != 0 || got != want
 				       : status == 0 && got >= base + BEFORE * 60)
 		disagree("prev before", after, status == 0 ? got : -1, want);
@@ -315,7 +315,7 @@ static void compare(void)
 {
 	int i, j, from;
 
-	/* The chain of runs, from the first minutes on and from anywhere. */
+	/* The chain of runs, from the first minutes on and from any time. */
 	for (j = 0; j < 2; j++) {
 		int64_t t, got;
 

@@ -1,4 +1,5 @@
-/* pack/digest.c: the digests are of the content, however it is cut and whatever of it is a hole. */
+/* pack/digest.c: digests depend on the content only, however it is cut and whichever zeros are
+ * holes. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,7 +18,7 @@ static struct err err;
 static struct pack_digest *digest;
 static uint8_t content[SIZE];
 
-/* FORMAT.md, section 4.5, as it is written there. */
+/* FORMAT.md, section 4.5, implemented literally. */
 static void by_the_text(const uint8_t *bytes, size_t size, uint8_t sum[HASH_LEN])
 {
 	static const uint8_t zeros[4096];
@@ -39,7 +40,7 @@ static void by_the_text(const uint8_t *bytes, size_t size, uint8_t sum[HASH_LEN]
 	hash_free(hash);
 }
 
-/* In pieces of random lengths; zeros are a hole in some of them. */
+/* In pieces of random lengths; in some, zeros are a hole. */
 static void in_pieces(size_t size, bool sparse, uint8_t sum[HASH_LEN])
 {
 	size_t at, n, i;
@@ -94,7 +95,7 @@ static void of_another_size(void **state)
 	assert_memory_not_equal(a, b, HASH_LEN);
 }
 
-/* Nobody is kept busy by a few bytes that stand for terabytes: this returns at once. */
+/* A few bytes that stand for terabytes keep nobody busy: this returns at once. */
 static void too_much_that_is_plain(void **state)
 {
 	uint8_t sum[HASH_LEN];
@@ -104,7 +105,7 @@ static void too_much_that_is_plain(void **state)
 	pack_digest_data(digest, "x", 1);
 	pack_digest_hole(digest, (uint64_t)1 << 43);
 	pack_digest_end(digest, sum);
-	pack_digest_end(digest, sum); /* begun anew */
+	pack_digest_end(digest, sum); /* started again */
 	hash_sha256("", 0, content);
 	assert_memory_equal(sum, content, HASH_LEN);
 }
@@ -119,7 +120,7 @@ int main(void)
 	size_t i;
 
 	srandom(1);
-	for (i = 0; i < SIZE; i++) /* zeros for long, and then not */
+	for (i = 0; i < SIZE; i++) /* zeros for long, and then data */
 		content[i] = i / 3000 % 3 == 0 || i > 45000 ? 0 : (uint8_t)random();
 	if (hash_crypto_init(&err) != 0 || (digest = pack_digest_new(&err)) == NULL)
 		return 1;

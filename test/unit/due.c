@@ -1,4 +1,4 @@
-/* When a schedule that is watched is due. */
+/* When a watched schedule is due. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -32,7 +32,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* Each time once, however often it is asked. */
+/* Each time is due once, however often it is asked for. */
 static void once(void **state)
 {
 	int64_t done = START, now;
@@ -48,7 +48,7 @@ static void once(void **state)
 	assert_false(cron_due(&daily, utc, &done, SEVEN));
 }
 
-/* What was missed is made up for once. */
+/* Missed times are made up for once. */
 static void missed(void **state)
 {
 	int64_t done = START;
@@ -57,7 +57,7 @@ static void missed(void **state)
 	assert_true(cron_due(&daily, utc, &done, START + 10 * DAY));
 	assert_false(cron_due(&daily, utc, &done, START + 10 * DAY + 1));
 	assert_true(cron_due(&daily, utc, &done, SEVEN + 10 * DAY));
-	done = SEVEN + 11 * DAY + 5; /* what passed during a run */
+	done = SEVEN + 11 * DAY + 5; /* times that passed during a run */
 	assert_false(cron_due(&daily, utc, &done, SEVEN + 11 * DAY + 6));
 }
 

@@ -1,4 +1,4 @@
-/* Domains, records made and opened, cuts. */
+/* Domains, making and opening of records, cuts. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -28,7 +28,7 @@ static int setup(void **state)
 	       key_make(false, &two, &err) || key_make(false, &other, &err);
 }
 
-/* The order of the keys is nothing, a key more is another domain. */
+/* The order of the keys does not matter; one key more is another domain. */
 static void domains(void **state)
 {
 	struct key_public ab[2] = {one.half, two.half}, ba[2] = {two.half, one.half};
@@ -53,7 +53,7 @@ static void domains(void **state)
 	assert_int_equal(id_y[31], 0xad);
 }
 
-/* A shared key joins agents. */
+/* A shared key joins the domains of agents. */
 static void shared(void **state)
 {
 	static const uint8_t agent2[DUMP_SECRET_LEN] = "another agent's";
@@ -69,7 +69,7 @@ static void shared(void **state)
 	assert_memory_not_equal(x.fingerprint, y.fingerprint, STORE_DOMAIN_LEN);
 }
 
-/* Whoever has the domain's secret proves it, to one store, for one run of one host. */
+/* The holder of the domain's secret proves it to one store, for one run of one host. */
 static void proofs(void **state)
 {
 	struct store_proof proof = {"a store's uid 16", "host id: 16 byte", "run id: 16 bytes"};
@@ -83,11 +83,11 @@ static void proofs(void **state)
 	assert_int_equal(dump_domain_init(&y, agent, &two.half, 1, &err), 0);
 	assert_int_equal(dump_domain_prove(&x, &proof, signature, &err), 0);
 	assert_int_equal(store_proof_check(x.public, x.fingerprint, &proof, signature, &err), 0);
-	/* Of another domain, with another's key. */
+	/* A proof for another domain, or with another's key. */
 	assert_int_equal(store_proof_check(y.public, x.fingerprint, &proof, signature, &err), 1);
 	assert_int_equal(store_proof_check(y.public, y.fingerprint, &proof, signature, &err), 1);
 	assert_int_equal(store_proof_check(x.public, y.fingerprint, &proof, signature, &err), 1);
-	/* To another store, for another host, in another run. */
+	/* A proof for another store, another host, another run. */
 	for (i = 0; i < sizeof proof; i++) {
 		wrong = proof;
 		((uint8_t *)&wrong)[i] ^= 1;
@@ -100,13 +100,13 @@ static void proofs(void **state)
 			store_proof_check(x.public, x.fingerprint, &proof, signature, &err), 1);
 		signature[i] ^= 1;
 	}
-	/* A dump's record yields the secret, and so the same pair. */
+	/* A dump's record yields the secret, and so the same key pair. */
 	assert_int_equal(dump_domain_of_secret(&again, x.secret, &err), 0);
 	assert_memory_equal(again.public, x.public, sizeof x.public);
 	assert_memory_equal(again.fingerprint, x.fingerprint, sizeof x.fingerprint);
 	assert_int_equal(dump_domain_prove(&again, &proof, signature, &err), 0);
 	assert_int_equal(store_proof_check(x.public, x.fingerprint, &proof, signature, &err), 0);
-	/* An unencrypted domain is one agent's, which can prove it like any other. */
+	/* An unencrypted domain belongs to one agent, which can prove it like any other. */
 	assert_int_equal(dump_domain_init(&x, agent, NULL, 0, &err), 0);
 	assert_int_equal(dump_domain_init(&y, (const uint8_t *)"the secret of another agent, 32.",
 				 NULL, 0, &err),
@@ -117,7 +117,7 @@ static void proofs(void **state)
 	assert_int_equal(store_proof_check(y.public, y.fingerprint, &proof, signature, &err), 1);
 }
 
-/* The bytes that CHUNKS.md gives, computed by another program. */
+/* The bytes given in CHUNKS.md, computed by another program. */
 static void known_domain(void **state)
 {
 	static const uint8_t secret[HASH_LEN] = "a domain's secret of 32 bytes...";
@@ -172,7 +172,7 @@ static void make(struct fixture *f, const void *content, size_t len)
 		dump_crypt_make(&f->run, f->zst, false, f->id, content, len, &f->record, &err), 0);
 }
 
-/* Opens a copy, for opening changes the bytes. */
+/* Opens a copy, because opening changes the bytes. */
 static int open_copy(struct fixture *f)
 {
 	uint8_t *copy = malloc(f->record.len);
@@ -211,7 +211,7 @@ static void round_trip(void **state)
 	}
 }
 
-/* Every bit of a record counts. */
+/* Every bit of a record matters. */
 static void flips(void **state)
 {
 	struct fixture f;
@@ -282,7 +282,8 @@ static uint8_t *noise(size_t len)
 	return bytes;
 }
 
-/* Cuts all; ends of chunks to `ends`; the chunker is given `step` bytes more at a time. */
+/* Cuts everything; stores the ends of chunks in `ends`; the chunker gets `step` more bytes at a
+ * time. */
 static size_t cut_all(const uint8_t *bytes, size_t len, size_t step, size_t *ends)
 {
 	struct dump_domain domain;
@@ -315,7 +316,7 @@ static void cuts(void **state)
 	(void)state;
 	n = cut_all(bytes + 1, BIG, 4096, a);
 	assert_true(n > BIG / DUMP_CUT_MEAN / 2 && n < BIG / DUMP_CUT_MEAN * 2);
-	m = cut_all(bytes + 1, BIG, 999983, b); /* whatever the steps */
+	m = cut_all(bytes + 1, BIG, 999983, b); /* whatever the step */
 	assert_int_equal(n, m);
 	assert_memory_equal(a, b, n * sizeof *a);
 	m = cut_all(bytes, BIG + 1, 65536, b); /* a byte in front */

@@ -1,7 +1,5 @@
-/*
- * The fan-out that writes a backup to several stores, of which some are slow, silent, dead or
- * dishonest; and those left behind, which catch up.
- */
+/* The fan-out that writes a backup to several stores, some of them slow, silent, dead or dishonest;
+ * and the catching up of stores that were left behind. */
 #include "test/unit/copies.h"
 #include "test/unit/unit.h"
 
@@ -19,13 +17,13 @@ static size_t catch_up(struct copies *f)
 	return dump_fanout_catch_up(f->fanout, f->dump, on_catch_up, &f->stored);
 }
 
-/* Whether the n-th store has the dump, by what it says itself. */
+/* Whether the n-th store has the dump, as it reports itself. */
 static bool has_dump(struct copies *f, size_t n)
 {
 	return store_hold(f->stores[n], f->dump, NULL, NULL, &err) == 0;
 }
 
-/* All have everything, each chunk once, and have signed for it. */
+/* All stores have everything, each chunk once, and have signed for it. */
 static void all_well(void **state)
 {
 	struct copies f;
@@ -49,13 +47,13 @@ static void all_well(void **state)
 				&dump, f.record.data, f.record.len, &err),
 			0);
 	}
-	/* Once more: nothing is sent. */
+	/* A second run: nothing is sent. */
 	assert_int_equal(copies_back_up(&f), 0);
 	assert_int_equal(f.fake[0]->puts, COPIES_CHUNKS + 1);
 	copies_fini(&f);
 }
 
-/* One that is too slow holds the others up for DUMP_SLOW_MS in all, if they are enough. */
+/* A store that is too slow delays the others by DUMP_SLOW_MS in all, if they are enough. */
 static void slow(void **state)
 {
 	struct copies f;
@@ -69,7 +67,7 @@ static void slow(void **state)
 	assert_true(copies_clock_ms >= DUMP_SLOW_MS && copies_clock_ms < 2 * DUMP_SLOW_MS);
 	assert_null(dump_fanout_receipt(f.fanout, 1));
 	assert_int_equal(fake_store_count(f.fake[1]), 0);
-	/* It can take again: it catches up. */
+	/* It accepts data again: it catches up. */
 	f.fake[1]->slow = 0;
 	assert_int_equal(catch_up(&f), 1);
 	assert_int_equal(f.caught_up, 1u << 1);
@@ -78,8 +76,8 @@ static void slow(void **state)
 	copies_fini(&f);
 }
 
-/* A copy that comes later is as old as the first one, unless its store does not believe that: then
- * it is dated now. */
+/* A later copy gets the time of the first one, unless its store does not accept that: then it is
+ * dated now. */
 static void dates(void **state)
 {
 	const struct store_receipt *first, *later;
@@ -90,7 +88,7 @@ static void dates(void **state)
 	for (denies = 0; denies < 2; denies++) {
 		copies_init(&f, &copies_sealed, 2);
 		f.fake[1]->slow = FAKE_FOR_EVER;
-		f.fake[1]->seq = 500; /* its clock goes by that */
+		f.fake[1]->seq = 500; /* its clock follows that */
 		f.fake[1]->denies_receipts = denies;
 		assert_int_equal(copies_back_up(&f), 0);
 		f.fake[1]->slow = 0;
@@ -103,7 +101,7 @@ static void dates(void **state)
 	}
 }
 
-/* One that is slow and needed is waited for; one that takes nothing any more is not. */
+/* A store that is slow and needed is waited for; one that accepts nothing any more is not. */
 static void slow_and_needed(void **state)
 {
 	struct copies f;
@@ -138,7 +136,7 @@ static void fails(void **state)
 	assert_int_equal(f.behind, 1);
 	assert_string_equal(f.why, "alpha: has died");
 	assert_int_equal(fake_store_count(f.fake[0]), 5);
-	/* What it had is not sent again. */
+	/* Data that it had is not sent again. */
 	f.fake[0]->puts_left = FAKE_FOR_EVER;
 	assert_int_equal(catch_up(&f), 1);
 	assert_true(has_dump(&f, 0));
@@ -164,7 +162,7 @@ static void fails(void **state)
 	copies_fini(&f);
 }
 
-/* A commit that is not answered: DUMP_SLOW_MS if the others are enough, else DUMP_STALL_MS. */
+/* An unanswered commit: DUMP_SLOW_MS if the others are enough, otherwise DUMP_STALL_MS. */
 static void hangs(void **state)
 {
 	struct copies f;
@@ -190,7 +188,7 @@ static void hangs(void **state)
 	copies_fini(&f);
 }
 
-/* "Not known" is an answer: what is put again is there once. */
+/* "Not known" is an answer: chunks that are put again exist once. */
 static void not_known(void **state)
 {
 	struct copies f;
@@ -208,7 +206,7 @@ static void not_known(void **state)
 	copies_fini(&f);
 }
 
-/* A receipt that the store's own key has not signed does not count. */
+/* A receipt that is not signed with the store's own key does not count. */
 static void foreign_receipt(void **state)
 {
 	struct copies f;
@@ -226,7 +224,7 @@ static void foreign_receipt(void **state)
 	copies_fini(&f);
 }
 
-/* What one store lacks, and another has, it gets from that one. */
+/* A chunk that one store lacks and another has is copied from that one. */
 static void one_lacks(void **state)
 {
 	struct copies f;
@@ -236,7 +234,7 @@ static void one_lacks(void **state)
 	assert_int_equal(copies_back_up(&f), 0);
 	assert_true(fake_store_lose(f.fake[0], f.ids[3]));
 	copies_begin(&f);
-	copies_put_chunks(&f, COPIES_CHUNKS); /* all is carried over */
+	copies_put_chunks(&f, COPIES_CHUNKS); /* everything is carried over */
 	copies_put_list(&f);
 	assert_int_equal(copies_commit(&f), 0);
 	assert_int_equal(f.acked, 2);
@@ -247,7 +245,7 @@ static void one_lacks(void **state)
 	copies_fini(&f);
 }
 
-/* What all lack is named; it is put, and then the commit goes through. */
+/* A chunk that all stores lack is named; it is put, and then the commit succeeds. */
 static void all_lack(void **state)
 {
 	struct copies f;
@@ -278,7 +276,7 @@ static void all_lack(void **state)
 	copies_fini(&f);
 }
 
-/* It catches up from a store that is whole, though another one that has the dump is not. */
+/* It catches up from a store that is complete, although another one that has the dump is not. */
 static void catches_up_from_whole(void **state)
 {
 	struct copies f;
@@ -294,7 +292,7 @@ static void catches_up_from_whole(void **state)
 	assert_true(has_dump(&f, 2));
 	assert_true(f.fake[1]->gets > 0);
 	copies_fini(&f);
-	/* None is: it is reported, and nothing is committed. */
+	/* No store is complete: that is reported, and nothing is committed. */
 	copies_init(&f, &copies_sealed, 2);
 	f.fake[2]->puts_left = 1;
 	assert_int_equal(copies_back_up(&f), 0);
@@ -344,8 +342,7 @@ static void begins_late(void **state)
 	copies_fini(&f);
 }
 
-/* Stores that are still being opened when the backup begins: one is there at the end, one is not.
- */
+/* Stores that are still being opened when the backup begins: one is open by its end, one is not. */
 static void opens_late(void **state)
 {
 	struct copies f;
@@ -366,9 +363,9 @@ static void opens_late(void **state)
 	assert_int_equal(f.caught_up, 1u << 1);
 	assert_true(has_dump(&f, 1));
 	assert_false(store_is_open(f.stores[2]) || store_is_opening(f.stores[2]));
-	assert_int_equal(f.behind, 0); /* whoever opened it has told */
+	assert_int_equal(f.behind, 0); /* whoever opened it has reported that */
 	copies_fini(&f);
-	/* One that is there at the end, but can't be opened, is reported. */
+	/* A store that answers at the end, but can't be opened, is reported. */
 	copies_init(&f, &copies_sealed, 1);
 	f.fake[2]->far = true;
 	assert_int_equal(store_open_start(f.stores[2], STORE_WRITE, &err), 0);
@@ -382,7 +379,7 @@ static void opens_late(void **state)
 	copies_fini(&f);
 }
 
-/* Several catch up at the same time; one that can't holds up no other. */
+/* Several catch up at the same time; one that can't delays no other. */
 static void catch_up_together(void **state)
 {
 	struct copies f;
@@ -409,7 +406,8 @@ static void catch_up_together(void **state)
 	assert_int_equal(fake_store_count(f.fake[0]), COPIES_CHUNKS + 1);
 	copies_fini(&f);
 
-	/* One whose service was killed meanwhile, and has not all that it had taken. */
+	/* A store whose service was killed in the meantime, and which lacks some of the data it had
+	 * accepted. */
 	copies_init(&f, &copies_sealed, 1);
 	f.fake[0]->puts_left = 3;
 	assert_int_equal(copies_back_up(&f), 0);

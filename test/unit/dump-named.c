@@ -1,4 +1,4 @@
-/* cmd/dump/named: which dumps a text names, and what is said if it names none. */
+/* cmd/dump/named: which dumps a text names, and the message if it names none. */
 #include "test/unit/unit.h"
 
 #include <stdlib.h>
@@ -27,7 +27,7 @@ static struct dump_named parsed(const char *text)
 	return named;
 }
 
-/* Whether the text means a dump of this agent, name and time. */
+/* Whether the text selects a dump of this agent, name and time. */
 static bool means(const char *text, const char *agent, const char *name, int64_t when)
 {
 	struct dump_named named = parsed(text);
@@ -58,7 +58,7 @@ static void by_name(void **state)
 	assert_false(means("other/backup@latest", "host", "backup", 0));
 }
 
-/* A day and a minute mean their end; Z is UTC. */
+/* A day or a minute means its end; Z is UTC. */
 static void by_time(void **state)
 {
 	static const int64_t day = 1795478400; /* 2026-11-24T00:00Z */
@@ -89,7 +89,7 @@ static void malformed(void **state)
 	}
 }
 
-/* The last three others are told, each once, the last first. */
+/* The last three other names are listed, each once, the latest first. */
 static void none(void **state)
 {
 	static const char *const agents[] = {"a", "b", "c", "b", "d"};
@@ -108,7 +108,7 @@ static void none(void **state)
 	assert_int_equal(dump_named_none(&named, "backup@latest", &err), -1);
 	assert_non_null(strstr(err.message,
 		"name one of: d/backup@latest, b/backup@latest, c/backup@latest, ..."));
-	/* Who takes AGENT@latest for AGENT/NAME@latest. */
+	/* Agents for which AGENT@latest was meant as AGENT/NAME@latest. */
 	named = parsed("b@latest");
 	for (i = 0; i < sizeof agents / sizeof *agents; i++) {
 		struct store_dump d = dump_of(agents[i], "backup");

@@ -1,7 +1,5 @@
-/*
- * The backup pipeline over stores in memory: presence is asked in batches, once for each chunk, and
- * the order of entries is that of the walk; a store that doesn't know gets everything.
- */
+/* The backup pipeline over stores in memory: presence is asked in batches, once for each chunk; the
+ * order of entries is that of the walk; a store that doesn't know gets everything. */
 #include "test/unit/unit.h"
 
 #include <fcntl.h>
@@ -32,7 +30,7 @@ struct fixture {
 	struct dump_pipeline_result result;
 	struct store_marks lost;
 	bool walked;
-	char path[64]; /* of the entry before */
+	char path[64]; /* of the previous entry */
 	size_t entries, troubles;
 };
 
@@ -124,7 +122,7 @@ static void fixture_fini(struct fixture *f)
 	unlink(last);
 }
 
-/* Counts what is asked and put from here on. */
+/* Counts questions and puts from here on. */
 static void back_up(struct fixture *f)
 {
 	size_t i;
@@ -141,7 +139,7 @@ static void back_up(struct fixture *f)
 	assert_int_equal(f->troubles, 0);
 }
 
-/* Each file is a job and a chunk; a thread has four jobs, half of which are awaited. The pieces of
+/* Each file is a job and a chunk; a thread has four jobs, and waits for half of them. The pieces of
  * manifest and list are one more question. */
 static void asks_in_batches(void **state)
 {
@@ -159,7 +157,7 @@ static void asks_in_batches(void **state)
 		assert_true(f.fake[i]->have_most >= 2);
 		assert_true(f.fake[i]->haves <= FILES / 2 + 2);
 	}
-	/* Once more: the same questions, and nothing is put. */
+	/* A second run: the same questions, and nothing is put. */
 	f.backup.store_all = true;
 	back_up(&f);
 	assert_int_equal(f.fake[0]->have_ids, chunks);
@@ -167,7 +165,7 @@ static void asks_in_batches(void **state)
 	fixture_fini(&f);
 }
 
-/* With many threads too: each once, and in order. */
+/* The same with many threads: each chunk once, and in order. */
 static void asks_once(void **state)
 {
 	struct fixture f;
@@ -181,7 +179,7 @@ static void asks_once(void **state)
 	fixture_fini(&f);
 }
 
-/* "Not known": everything is put, there alone. */
+/* "Not known": everything is put, in that store only. */
 static void not_known(void **state)
 {
 	struct fixture f;
@@ -201,7 +199,7 @@ static void not_known(void **state)
 	fixture_fini(&f);
 }
 
-/* Files of which each is a job, and too short to be cut. */
+/* Files that are each a job, and too short to be cut. */
 static int make_files(void)
 {
 	static uint32_t content[DUMP_CUT_LARGE / sizeof(uint32_t)];

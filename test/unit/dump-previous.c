@@ -1,5 +1,5 @@
-/* The last manifest's copy: entries in order, contents found by their checksum; damage finds
- * nothing that is wrong. And the pieces that a manifest and its list are cut into. */
+/* The last manifest's copy: entries in order, contents found by their checksum; if it is damaged,
+ * nothing wrong is found. And the pieces that a manifest and its list are cut into. */
 #include "unit.h"
 
 #include <stdlib.h>
@@ -125,7 +125,7 @@ static void order(void **state)
 	dump_previous_close(last);
 }
 
-/* What is found has the checksum's content. Returns how many of all are found. */
+/* Every content that is found has the checksum. Returns how many are found. */
 static size_t find_all(struct dump_previous *last)
 {
 	struct pack_tail tail;
@@ -167,7 +167,7 @@ static void contents(void **state)
 	dump_previous_close(last);
 }
 
-/* The twenty entries that name a chunk that is lost are known, and not found. */
+/* The twenty entries that name a lost chunk are known, but not found. */
 static void lost(void **state)
 {
 	struct dump_previous *last;

@@ -7,7 +7,7 @@
 
 static struct err err;
 
-/* The dump, chosen and opened, of the stores that are open. */
+/* The dump, selected and opened, of the stores that are open. */
 struct reading {
 	struct dump_keys *keys;
 	struct dump_source *source;
@@ -37,7 +37,7 @@ static void reading_fini(struct reading *r)
 	buf_fini(&r->out);
 }
 
-/* Takes the chunks from `from` to before `to`, each as it was. */
+/* Reads the chunks from `from` to before `to`, each in its original form. */
 static void take(struct reading *r, struct copies *f, size_t from, size_t to)
 {
 	uint8_t content[COPIES_LEN];
@@ -52,7 +52,7 @@ static void take(struct reading *r, struct copies *f, size_t from, size_t to)
 	}
 }
 
-/* Each chunk from whichever store has it. */
+/* Each chunk is read from a store that has it. */
 static void take_any(void **state)
 {
 	struct copies f;
@@ -71,7 +71,7 @@ static void take_any(void **state)
 	take(&r, &f, 0, COPIES_CHUNKS);
 	assert_int_equal(dump_taker_piece(r.taker, 0, &r.out, &err), 0);
 	take(&r, &f, 0, COPIES_CHUNKS);
-	/* What was lacking is known, each once: of those that were asked before one had it. */
+	/* Lacking chunks are known, each once: of the stores that were asked before one had it. */
 	healed = dump_source_healed(r.source, &count);
 	for (i = 0; i < count; i++) {
 		assert_true(healed[i].store < healed[i].from);
@@ -79,7 +79,7 @@ static void take_any(void **state)
 		assert_true(fake_store_has(f.fake[healed[i].from], healed[i].id));
 	}
 	assert_int_equal(count, 6 * 2 + 6); /* 6 are in the third only, 6 in the second */
-	/* What none has is an error that names the chunk. */
+	/* A chunk that no store has is an error that names it. */
 	assert_true(fake_store_lose(f.fake[(5 + 2) % 3], f.ids[5]));
 	assert_int_equal(dump_taker_chunk(r.taker, f.ids[5], &r.out, &err), -1);
 	assert_int_equal(err.code, ERR_DAMAGE);
@@ -113,7 +113,7 @@ static void choose_together(void **state)
 	pthread_barrier_destroy(&all);
 }
 
-/* Two of three die in the middle. */
+/* Two of three stores die in the middle. */
 static void take_from_survivor(void **state)
 {
 	struct copies f;
@@ -128,19 +128,19 @@ static void take_from_survivor(void **state)
 	f.fake[1]->gets_left = 7;
 	take(&r, &f, 0, COPIES_CHUNKS);
 	assert_true(f.fake[0]->dead && f.fake[1]->dead);
-	/* Neither was asked again, nor is anything of it damaged. */
+	/* Neither was asked again, and nothing in them is reported as damaged. */
 	assert_int_equal(dump_source_lost(r.source), 3);
 	assert_int_equal(f.fake[0]->gets, 1 + 6); /* the list; the last was not answered */
 	assert_int_equal(f.fake[1]->gets, 8);
 	dump_source_healed(r.source, &count);
 	assert_int_equal(count, 0);
-	/* What it asks to be fetched ahead goes on past the dead ones. */
+	/* Prefetching goes on past the dead stores. */
 	dump_taker_ahead(r.taker, f.ids[0], COPIES_CHUNKS);
 	reading_fini(&r);
 	copies_fini(&f);
 }
 
-/* Other bytes than were put are not believed, sealed or not. */
+/* Bytes other than those that were put are not accepted, sealed or not. */
 static void take_no_lies(void **state)
 {
 	struct dump_domain *const domains[] = {&copies_sealed, &copies_unsealed};
@@ -162,7 +162,7 @@ static void take_no_lies(void **state)
 	}
 }
 
-/* Who reads a dump holds it, in every store that has it. */
+/* A reader holds the dump in every store that has it. */
 static void holds(void **state)
 {
 	struct copies f;

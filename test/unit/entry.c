@@ -1,4 +1,4 @@
-/* pack/entry: what is taken, what is refused, what is malformed. */
+/* pack/entry: which entries are accepted, refused, or malformed. */
 #include "test/unit/unit.h"
 
 #include "lib/buf.h"
@@ -60,7 +60,7 @@ static int get_head(struct pack_head *head)
 	return got;
 }
 
-/* Puts this HEAD; what reading it gives. */
+/* Puts this HEAD; returns the result of reading it. */
 static int head_again(const struct pack_head *head, struct pack_head *again)
 {
 	cbor_out_init(&out, mem, sizeof mem);
@@ -143,7 +143,7 @@ static void rules_of_types(void **state)
 	HEAD(1, h.user = bytes(""));
 }
 
-/* A refused HEAD still has its path, if that was a good one. */
+/* A refused HEAD still has its path, if that is valid. */
 static void refused_has_its_path(void **state)
 {
 	struct pack_head h = file(), got;
@@ -158,7 +158,7 @@ static void refused_has_its_path(void **state)
 	assert_non_null(strstr(err.message, "/abs"));
 }
 
-/* A map of these pairs behind those of a good HEAD. */
+/* A map of these pairs after those of a good HEAD. */
 static int head_with(void (*more)(void), size_t count)
 {
 	struct pack_head got;
@@ -410,7 +410,7 @@ static void references(void **state)
 	assert_int_equal(pack_manifest_item_get(&in, &got, &err), -1);
 }
 
-/* A copy stands when the input is gone. */
+/* A copy remains valid when the input is gone. */
 static void kept(void **state)
 {
 	struct pack_head h = file(), got, copy;

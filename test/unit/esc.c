@@ -1,4 +1,4 @@
-/* lib/esc: one name is one line, and nothing is lost. */
+/* lib/esc: one name is one line, and no information is lost. */
 #include "test/unit/unit.h"
 
 #include <stdlib.h>
@@ -78,7 +78,7 @@ static void reads_digits(void **state)
 		assert_false(esc_unhex(bytes, 3, no[i]));
 }
 
-/* What is printed can be given back, and nothing else is taken for that. */
+/* Printed names can be read back, and nothing else is accepted as one. */
 static void turns_back(void **state)
 {
 	static const char *const no[] = {"", "plain", "back\\slash", "a\\", "\\08", "\\000",

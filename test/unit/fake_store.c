@@ -33,7 +33,7 @@ static int is_dead(struct fake_store *f, struct err *err)
 	return f->dead ? err_set(err, ERR_CLOSED, "%s: has died", f->base.name) : 0;
 }
 
-/* Who waits for it. */
+/* Others wait for it: time passes. */
 static void pass(const struct fake_store *f, int64_t ms)
 {
 	if (f->clock_ms != NULL)
@@ -210,7 +210,7 @@ static int fake_commit_start(struct store *s, const uint8_t *record, size_t len,
 	return is_dead(f, err);
 }
 
-/* What a dump needs and is not there. */
+/* The chunks that a dump needs and the store lacks. */
 static int find_missing(
 	struct fake_store *f, const struct store_dump *dump, struct buf *missing, struct err *err)
 {

@@ -1,4 +1,4 @@
-/* pack/feed: what a file's fate while it is read makes of its entry. */
+/* pack/feed: how an entry reflects what happens to its file while it is read. */
 #include "test/unit/unit.h"
 
 #include <errno.h>
@@ -23,7 +23,7 @@ static struct hash *hash;
 static struct pack_digest *digest;
 static struct pack_stream stream;
 static uint8_t sum[HASH_LEN];
-static unsigned parts; /* the entry went over */
+static unsigned parts; /* the entry spanned */
 
 static int make_base(void **state)
 {
@@ -52,7 +52,7 @@ static int remove_base(void **state)
 	return system(command);
 }
 
-/* A file of this size, its content a run of letters. */
+/* Makes a file of this size, filled with letters in order. */
 static void make(const char *name, size_t size)
 {
 	int fd = openat(dir.fd, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
@@ -77,7 +77,7 @@ static struct pack_scan_item item(const char *name)
 		.fd = -1};
 }
 
-/* Begins. Returns what pack_feed_begin did. */
+/* Begins. Returns the result of pack_feed_begin. */
 static int begin(const struct pack_scan_item *what)
 {
 	pack_part_reset(part);
@@ -85,7 +85,7 @@ static int begin(const struct pack_scan_item *what)
 	return pack_feed_begin(feed, part, what, (struct pack_bytes){0}, &stream, &err);
 }
 
-/* Reads on to the end; the sizes of what the parts hold are checked. */
+/* Reads to the end, and checks the sizes of the data in the parts. */
 static void finish(void)
 {
 	int got;
@@ -166,7 +166,7 @@ static void holes(void **state)
 	close(fd);
 }
 
-/* What is digested is the content, with holes of more than 1 GiB by the other kind. */
+/* The content is digested; with holes of more than 1 GiB the digest is of the other kind. */
 static void large_holes(void **state)
 {
 	const off_t gib = (off_t)1 << 30;
@@ -187,13 +187,13 @@ static void large_holes(void **state)
 	pack_digest_hole(digest, (uint64_t)(2 * gib - 4));
 	pack_digest_end(digest, want);
 	assert_memory_equal(sum, want, HASH_LEN);
-	/* All hole, and one byte more than is still plain. */
+	/* Nothing but a hole, and one byte more than the plain kind allows. */
 	assert_int_equal(ftruncate(fd, 0), 0);
 	assert_int_equal(ftruncate(fd, gib + 1), 0);
 	what = item("large");
 	assert_int_equal(begin(&what), 0);
 	assert_true(stream.tail.sparse && head().has & PACK_HAS_SPARSE);
-	/* It shrinks meanwhile: the kind stays. */
+	/* It shrinks while it is read: the kind stays. */
 	assert_int_equal(ftruncate(fd, 5000), 0);
 	finish();
 	assert_int_equal(stream.tail.status, PACK_SHRUNK);
@@ -292,19 +292,19 @@ static void gone_before(void **state)
 	assert_true(stream.tail.has_error && stream.tail.error == ENOENT);
 	assert_int_equal(stream.tail.size, 0);
 
-	/* A link in its place is not followed, another file not taken for it. */
+	/* A link in its place is not followed, another file is not taken for it. */
 	assert_int_equal(symlinkat("/etc/passwd", dir.fd, "gone"), 0);
 	assert_int_equal(begin(&what), 0);
 	finish();
 	assert_int_equal(stream.tail.status, PACK_VANISHED);
 	assert_int_equal(unlinkat(dir.fd, "gone", 0), 0);
 	make("gone", 20);
-	what.st.st_ino ^= (ino_t)1 << 40; /* whatever number it has got */
+	what.st.st_ino ^= (ino_t)1 << 40; /* whatever inode number it got */
 	assert_int_equal(begin(&what), 0);
 	finish();
 	assert_int_equal(stream.tail.status, PACK_VANISHED);
 	assert_int_equal(stream.tail.size, 0);
-	/* A fifo neither: it does not even wait. */
+	/* Nor is a FIFO; opening it does not even wait. */
 	assert_int_equal(unlinkat(dir.fd, "gone", 0), 0);
 	assert_int_equal(mkfifoat(dir.fd, "gone", 0600), 0);
 	assert_int_equal(begin(&what), 0);
@@ -364,7 +364,7 @@ static void a_directory_not_listed(void **state)
 	assert_int_equal(stream.tail.error, EACCES);
 }
 
-/* Files that say they are empty, and are not. */
+/* Files that claim to be empty, and are not. */
 static void says_it_is_empty(void **state)
 {
 	struct pack_dir proc = {.fd = open("/proc/self", O_RDONLY | O_DIRECTORY)};

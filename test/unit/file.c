@@ -1,4 +1,4 @@
-/* lib/file: read up to the limit; written whole or not at all. */
+/* lib/file: files are read up to the limit, and written completely or not at all. */
 #include "test/unit/unit.h"
 
 #include <dirent.h>
@@ -16,7 +16,7 @@ static int enter(void **state)
 	return mkdtemp(folder) != NULL && chdir(folder) == 0 ? 0 : -1;
 }
 
-/* How many names there are, and removes them. */
+/* Counts the names, and removes them. */
 static int clear(void)
 {
 	DIR *dir = opendir(".");

@@ -1,4 +1,4 @@
-/* pack/frame: which blocks of a stream are taken, and what is said of the rest. */
+/* pack/frame: which blocks of a stream are accepted, and what is reported about the rest. */
 #include "test/unit/unit.h"
 
 #include "pack/frame.h"
@@ -81,7 +81,7 @@ static void what_does_not_belong(void **state)
 	add(PACK_START, 0, 1);
 	add(PACK_ENTRY, 1, 2); /* of another container */
 	add(PACK_ENTRY, 1, 1);
-	add(PACK_ENTRY, 1, 1); /* once more */
+	add(PACK_ENTRY, 1, 1); /* again */
 	add(PACK_START, 0, 3); /* no START before the END */
 	assert_int_equal(step(0), PACK_FRAME_BLOCK);
 	assert_int_equal(step(WHOLE), PACK_FRAME_MISPLACED);
@@ -108,7 +108,7 @@ static void behind_the_end(void **state)
 	assert_int_equal(step(len - 5), PACK_FRAME_TRAILING);
 }
 
-/* Passes by damage, and takes what is behind it. Returns how many bytes. */
+/* Skips damage, and accepts the block after it. Returns how many bytes were skipped. */
 static size_t pass_by(size_t at)
 {
 	size_t skipped = 0;
@@ -127,8 +127,8 @@ static void goes_on_behind_damage(void **state)
 	add(PACK_START, 0, 1);
 	add(PACK_ENTRY, 1, 1);
 	stream[WHOLE + 20] ^= 1;
-	add(PACK_ENTRY, 0, 1); /* an earlier number: not believed here */
-	add(PACK_ENTRY, 7, 9); /* another container: neither */
+	add(PACK_ENTRY, 0, 1); /* an earlier number: not accepted here */
+	add(PACK_ENTRY, 7, 9); /* another container: nor this */
 	memcpy(stream + len,
 		"\xf7"
 		"DMP\xf7",

@@ -1,4 +1,4 @@
-/* lib/fs: whole reads and writes, paths that are not followed, listings. */
+/* lib/fs: complete reads and writes, paths whose links are not followed, listings. */
 #include "test/unit/unit.h"
 
 #include <errno.h>
@@ -62,7 +62,7 @@ static void temporary_elsewhere(void **state)
 	setenv("TMPDIR", base, 1);
 	close(fs_temporary(&err));
 	unsetenv("TMPDIR");
-	assert_int_equal(rmdir(base), 0); /* it has left nothing */
+	assert_int_equal(rmdir(base), 0); /* it left no file */
 	assert_int_equal(mkdir(base, 0700), 0);
 	close(base_fd);
 	base_fd = open(base, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -140,7 +140,7 @@ static void nothing_is_followed(void **state)
 	assert_int_equal(errno, ENOENT);
 	assert_false(opens("dir/file/more", O_RDONLY));
 	assert_int_equal(errno, ENOTDIR);
-	/* No NUL is needed behind it. */
+	/* No NUL is needed after it. */
 	assert_true(fs_open_beneath(base_fd, "dirXXX", 3, O_RDONLY | O_DIRECTORY, 0) >= 0);
 }
 
@@ -153,7 +153,7 @@ static bool opens_within(const char *path)
 	return fd >= 0;
 }
 
-/* Behind nothing_is_followed: its links. */
+/* After nothing_is_followed: its links. */
 static void links_stay_within(void **state)
 {
 	(void)state;
@@ -171,7 +171,7 @@ static void links_stay_within(void **state)
 	assert_false(opens_within("../../../etc/passwd"));
 }
 
-/* Paths of 20,000 bytes, and with a link far down in one. */
+/* Paths of 20,000 bytes, one of them with a link far down. */
 static void beyond_path_max(void **state)
 {
 	static char path[20100];
@@ -207,7 +207,7 @@ static void beyond_path_max(void **state)
 	memcpy(path + len + 1, "..", 3);
 	assert_false(opens(path, O_RDONLY));
 	assert_int_equal(errno, EXDEV);
-	/* One component that is as long as that is a name too long. */
+	/* A single component of that length is too long for a name. */
 	memset(path, 'n', sizeof path - 1);
 	assert_false(opens(path, O_RDONLY));
 	assert_int_equal(errno, ENAMETOOLONG);

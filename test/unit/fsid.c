@@ -1,4 +1,4 @@
-/* A file system is the same by each of its files, and another than its neighbour. */
+/* A file system has the same identity by each of its files, and another one than its neighbour. */
 #include "unit.h"
 
 #include <fcntl.h>
@@ -27,7 +27,7 @@ static void same(void **state)
 	assert_int_not_equal(of("/proc"), of("."));
 }
 
-/* Without a file there is the device number. */
+/* If there is no file, the device number counts. */
 static void numbers(void **state)
 {
 	(void)state;

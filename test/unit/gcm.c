@@ -1,4 +1,4 @@
-/* lib/gcm: the two libraries agree, for both lengths of keys. */
+/* lib/gcm: the two libraries agree, for both key lengths. */
 #include "test/unit/unit.h"
 
 #include "lib/gcm.h"
@@ -33,7 +33,7 @@ static void both_libraries_agree(void **unused)
 			assert_int_equal(gcm_seal(narrow, key, in, i, in, len, b, tag_b, &err), 0);
 			assert_memory_equal(a, b, len);
 			assert_memory_equal(tag_a, tag_b, sizeof tag_a);
-			/* Each opens what the other has sealed, in place. */
+			/* Each opens the other's output, in place. */
 			assert_int_equal(gcm_open(narrow, key, in, i, a, len, a, tag_a, &err), 0);
 			assert_int_equal(gcm_open(fast, key, in, i, b, len, b, tag_b, &err), 0);
 			assert_memory_equal(a, in, len);

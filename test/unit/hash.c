@@ -55,7 +55,7 @@ static void hmac(void **state)
 		text, "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
 }
 
-/* The XXH3 of nothing, as its specification gives it. */
+/* The XXH3 of no bytes, as its specification gives it. */
 static void xxh3(void **state)
 {
 	(void)state;

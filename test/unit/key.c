@@ -1,4 +1,4 @@
-/* lib/key: what is saved is loaded, and nothing else is. */
+/* lib/key: saved keys can be loaded, and nothing else can. */
 #include "test/unit/unit.h"
 
 #include <dirent.h>
@@ -142,7 +142,7 @@ static void names_what_is_wrong(void **state)
 	unlink("k");
 }
 
-/* Any other byte at any place of any kind is no key; nor is any part of it. */
+/* Any other byte at any place of any kind makes it invalid; so does any cut. */
 static void finds_changes(void **state)
 {
 	struct key_secret key;
@@ -218,7 +218,7 @@ static void refuses_work(void **state)
 	assert_int_equal(err.code, ERR_LIMIT);
 }
 
-/* A secret half of one key beside the public half of another. */
+/* A secret half of one key with the public half of another. */
 static void refuses_mixed_halves(void **state)
 {
 	struct key_secret a, b;

@@ -1,4 +1,4 @@
-/* pack/keyblock: who may open a pack can, and nobody else. */
+/* pack/keyblock: only those who hold a key or passphrase can open a pack. */
 #include "test/unit/unit.h"
 
 #include "lib/cbor.h"
@@ -12,7 +12,7 @@ static struct pass right = {6, "secret"}, other = {5, "other"};
 static uint8_t payload[PACK_KEYBLOCK_MAX], payload_key[SEAL_KEY_LEN];
 static size_t payload_len;
 
-/* Parses and opens a payload; 0 or the error's code. */
+/* Parses and opens a payload; returns 0 or the error's code. */
 static int opened(const void *bytes, size_t len, const struct key_secret *key,
 	const struct pass *pass, uint8_t out[SEAL_KEY_LEN])
 {
@@ -107,7 +107,7 @@ static void limits(void **state)
 	assert_int_equal(err.code, ERR_FORMAT);
 }
 
-/* Made twice for the same key, nothing is the same. */
+/* Made twice for the same key, the two have nothing in common. */
 static void all_is_fresh(void **state)
 {
 	struct key_secret key;
@@ -128,8 +128,8 @@ static void all_is_fresh(void **state)
 	assert_memory_not_equal(a.wraps[0].sealed, b.wraps[0].sealed, PACK_KEYBLOCK_WRAP);
 }
 
-/* No flipped bit gives the payload key: it is refused, or the key is another,
- * under which no block opens. Nor does any part of the payload. */
+/* A flipped bit never gives the payload key: the payload is refused, or the key is another one,
+ * which opens no block. Nor does any part of the payload give it. */
 static void finds_changes(void **state)
 {
 	struct key_secret keys[2];
@@ -157,7 +157,7 @@ static void finds_changes(void **state)
 	assert_int_equal(opened(payload, payload_len, &keys[0], NULL, key), 0);
 }
 
-/* A payload with the parts given, and what stands between them. */
+/* A payload with the given parts, and the bytes between them. */
 static int variant(const char *extra_key, int extra_count, uint64_t algorithm, const uint8_t *c,
 	size_t c_len, const struct pack_wrap *wrap, size_t wraps)
 {
@@ -208,7 +208,7 @@ static void knows_what_it_does_not_know(void **state)
 			 later = {.kind = 9}, dear = pass;
 
 	(void)state;
-	/* Nothing wrong with it but that it does not open. */
+	/* Well-formed, but does not open. */
 	assert_int_equal(variant("x", 0, 1, bytes, 32, &pass, 1), ERR_DENIED);
 	assert_string_equal(err.message, "wrong passphrase");
 	assert_int_equal(variant("x", 1, 1, bytes, 32, &pass, 8), ERR_DENIED);
@@ -216,7 +216,7 @@ static void knows_what_it_does_not_know(void **state)
 	assert_int_equal(variant("", 1, 1, bytes, 32, &pass, 1), ERR_DENIED);
 	assert_int_equal(variant("x", 1, 1, bytes, 32, &later, 2), ERR_DENIED);
 	assert_non_null(strstr(err.message, "nobody known here"));
-	/* Must be understood. */
+	/* An extension that must be understood. */
 	assert_int_equal(variant("Zoo", 1, 1, bytes, 32, &pass, 1), ERR_UNSUPPORTED);
 	assert_non_null(strstr(err.message, "'Zoo'"));
 	assert_int_equal(variant("x", 1, 2, bytes, 32, &pass, 1), ERR_UNSUPPORTED);
@@ -230,7 +230,7 @@ static void knows_what_it_does_not_know(void **state)
 	assert_int_equal(variant("x", 1, 1, bytes, 32, &pass, 0), ERR_LIMIT);
 	assert_int_equal(variant("x", 1, 1, bytes, 32, &pass, 65), ERR_LIMIT);
 	assert_int_equal(variant("x", 62, 1, bytes, 32, &pass, 1), ERR_LIMIT);
-	/* Work without end. */
+	/* A cost without bound. */
 	dear.cost.passes = 17;
 	assert_int_equal(variant("x", 1, 1, bytes, 32, &dear, 1), ERR_LIMIT);
 	dear = pass;
@@ -241,8 +241,8 @@ static void knows_what_it_does_not_know(void **state)
 	assert_int_equal(variant("x", 1, 1, bytes, 32, &dear, 1), ERR_LIMIT);
 }
 
-/* The wrap opens, but the commitment is another pack key's: he who sealed it
- * meant to give two readers two contents. */
+/* The wrap opens, but the commitment is to another pack key: the sealer meant to give two readers
+ * two different contents. */
 static void holds_the_commitment(void **state)
 {
 	static const uint8_t nonce[SEAL_NONCE_LEN];
@@ -277,7 +277,7 @@ static size_t unhex(const char *text, uint8_t *out)
 	return n;
 }
 
-/* Version 1 stays readable, and is what the document says. */
+/* Version 1 stays readable, and is as the document describes it. */
 static void golden(void **state)
 {
 	static const char *const golden[] = {

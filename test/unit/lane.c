@@ -26,13 +26,13 @@ struct run {
 	unsigned fail_at, fail_stage; /* fail_stage 0: nowhere */
 	atomic_int serial[3];
 	atomic_int inside[2]; /* of a keyed stage, by key */
-	unsigned keyed[2];    /* what may come next there */
+	unsigned keyed[2];    /* the next one allowed there */
 	unsigned gathered, gatherings;
 	size_t largest; /* gathering */
 	atomic_int gathering;
 };
 
-/* In threads cmocka's own would jump into another's stack. */
+/* In threads cmocka's own assertions would jump to another thread's stack. */
 #define CHECK(what) ((what) ? (void)0 : abort())
 
 static void enter(struct run *r, struct worker *w, int serial)
@@ -96,8 +96,7 @@ static int join(void *ctx, void *worker, void *job_, struct err *e)
 	return fails(r, job, 3, e);
 }
 
-/* Every third job is free; of the others the even and the odd ones go on by
- * themselves. */
+/* Every third job is free; of the others, the even and the odd ones proceed independently. */
 static const void *key(const void *job_)
 {
 	static const char keys[2];
@@ -139,7 +138,7 @@ static int emit(void *ctx, void *worker, void *job_, struct err *e)
 	return fails(r, job, 5, e);
 }
 
-/* In order, none twice, and nothing else of this stage beside. */
+/* In order, none twice, and no other call of this stage at the same time. */
 static int gather(void *ctx, void *worker, void *const *jobs, size_t count, struct err *e)
 {
 	struct run *r = ctx;
@@ -204,7 +203,7 @@ static void in_order(void **state)
 		}
 }
 
-/* With one thread: half of the jobs are awaited, if there are so many. */
+/* With one thread it waits for half of the jobs, if there are so many. */
 static void gathers_half(void **state)
 {
 	struct run r = {.wanted = 27};
@@ -225,8 +224,7 @@ static void nothing_to_do(void **state)
 	assert_int_equal(r.left, 0);
 }
 
-/* The first error is the one returned; what was before it, in order, may have
- * left; what comes behind it has not. */
+/* The first error is returned; earlier jobs may have left, in order; later ones have not. */
 static void an_error_stops_all(void **state)
 {
 	unsigned stage;

@@ -33,7 +33,7 @@ static void finds_again(void **state)
 	is_first("other device");
 	assert_int_equal(meet(l, 1, 7, 3, "three"), 1);
 	is_first("one");
-	/* All three have been met: it is forgotten. A fourth is a new one. */
+	/* All three names were met: the inode is forgotten. A fourth is a new one. */
 	assert_int_equal(meet(l, 1, 7, 4, "four"), 0);
 	assert_int_equal(meet(l, 1, 7, 4, "five"), 1);
 	is_first("four");
@@ -41,7 +41,7 @@ static void finds_again(void **state)
 	pack_links_free(NULL);
 }
 
-/* Pairs that are all open at once, then closed: with this table. */
+/* Pairs that are all open at once, then closed: with a table of this size. */
 static void pairs(size_t memory, uint64_t count)
 {
 	struct pack_links *l = pack_links_new(memory, &err);
@@ -75,7 +75,7 @@ static void in_a_file(void **state)
 	pairs(256, 3000);
 }
 
-/* Pairs side by side need no more than a small table, however many. */
+/* Pairs side by side need only a small table, however many there are. */
 static void done_ones_make_room(void **state)
 {
 	struct pack_links *l = pack_links_new(0, &err);

@@ -1,5 +1,5 @@
-/* The managers' configuration: what is accepted, what is refused and where, and the plans cut out
- * of it. */
+/* The managers' configuration: what is accepted, what is refused and at which line, and the plans
+ * made from it. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -46,7 +46,7 @@ static void accept(const char *text)
 	assert_string_equal(problems, "");
 }
 
-/* The text is wrong, and this is (part of) what is said. */
+/* The text is wrong, and the message contains this. */
 static void refuse(const char *text, const char *what)
 {
 	if (parse_two(text, NULL) != 1)
@@ -116,7 +116,7 @@ static void the_example(void **state)
 	manager_config_free(config);
 }
 
-/* Stores that have told who they are; the configuration's address wins. */
+/* Stores that have announced an address; the configuration's address wins. */
 static void known_stores(void **state)
 {
 	struct manager_plan_store known[] = {{.name = "offsite",
@@ -151,8 +151,8 @@ static void known_stores(void **state)
 #define JOB(more) "job \"j\" { agents = {\"*\"} paths = {\"/\"} schedule = \"@daily\" " more " }\n"
 #define STORES    "defaults { stores = {\"s\", \"t\"} }\n"
 
-/* The job counts before the agent, that before the defaults; patterns are joined; of agent
- * sections one counts. */
+/* A job's value counts before the agent's, that before the defaults; patterns are joined; of
+ * several matching agent sections one counts. */
 static void who_wins(void **state)
 {
 	static const char text[] =
@@ -206,7 +206,7 @@ static void who_wins(void **state)
 	manager_config_free(config);
 }
 
-/* Equal configurations have equal plans, to the byte, however they are written. */
+/* Equal configurations have equal plans, byte for byte, however they are written. */
 static void deterministic(void **state)
 {
 	uint8_t digest[2][MANAGER_DIGEST_LEN];
@@ -229,8 +229,8 @@ static void deterministic(void **state)
 	assert_memory_equal(digest[0], digest[1], sizeof digest[0]);
 }
 
-/* Every unknown key and section is named at once, with what may have been meant; and so is what is
- * wrong with the values of the others. */
+/* All unknown keys and sections are named at once, with suggestions; so are wrong values of the
+ * others. */
 static void unknown_keys(void **state)
 {
 	static const char *const expected[] = {
@@ -369,14 +369,14 @@ static void refused_jobs(void **state)
 	refuse(STORES JOB("agents += {\"W\"}"), "agents: 'W' is not an agent's name");
 	refuse(STORES JOB("paths += \"etc\""), "paths: 'etc' is not an absolute path");
 	refuse(STORES "job \"J\" { }", "job \"J\": not a name");
-	/* What an agent section makes wrong, if the job can be for such an agent. */
+	/* Errors of an agent section that count only if the job can be for such an agent. */
 	refuse("agent \"*-riga\" { stores = {\"s\"} }\n" STORES JOB("copies = 2"),
 		"m.conf:3: job \"j\" (on agent \"*-riga\"): 2 copies need more than 1 store");
 	accept("agent \"db\" { stores = {\"s\"} }\n" STORES
 	       "job \"j\" { agents = {\"web*\"} paths = {\"/\"} schedule = \"@daily\" copies = 2 "
 	       "}\n");
 	manager_config_free(config);
-	/* Each thing that is wrong is said, with its line. */
+	/* Each error is reported, with its line. */
 	refuse("defaults {\n copies = 0\n level = 99\n}\njob \"j\" {\n lock = 1\n}\n",
 		"m.conf:2: copies");
 	assert_non_null(strstr(problems, "m.conf:3: level"));
@@ -432,8 +432,8 @@ static void globs(void **state)
 			text_of(name, n, "ab");
 			assert_int_equal(manager_glob_match(glob, name), slow(glob, name));
 		}
-		/* Two globs: whether a name matches both. Names of up to 4 are enough for globs
-		 * of up to 2 literals each, which these are compared by. */
+		/* Two globs: whether some name matches both. Names of up to 4 characters are enough
+		 * for globs of up to 2 literals each, with which these are compared. */
 		for (o = 0; o < 64; o++) {
 			text_of(other, o % 16 + o / 16 * 16, "ab*");
 			both = false;
@@ -452,7 +452,7 @@ static void globs(void **state)
 	assert_false(manager_glob_match("web*", "db*"));
 }
 
-/* Every text cut short, and every byte of it changed: refused or accepted, never a crash. */
+/* Every text cut anywhere, and every byte of it changed: refused or accepted, never a crash. */
 static void mangled(void **state)
 {
 	char text[sizeof example];

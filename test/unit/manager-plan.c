@@ -1,4 +1,4 @@
-/* The plan's bytes: kept for ever, read back, and refused where they are wrong. */
+/* The plan's bytes: they never change, can be read back, and are refused if they are wrong. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,7 +19,7 @@ static struct manager_plan_job jobs[2];
 static struct manager_plan_store stores[2];
 static struct manager_plan plan;
 
-/* A plan that has everything, and one job that has as little as can be. */
+/* A plan that has everything, and one job with as little as possible. */
 static void fill(void)
 {
 	static const char *paths[] = {"/etc", "/srv/\xff"}, *exclude[] = {"*.tmp"};
@@ -66,7 +66,7 @@ static void encode(struct buf *buf)
 		fail_msg("%s", err.message);
 }
 
-/* Encodes the plan as it is now, and expects that it is refused. */
+/* Encodes the plan in its present state, and expects that it is refused. */
 static void refuse(const char *what)
 {
 	struct manager_plan got;
@@ -81,7 +81,7 @@ static void refuse(const char *what)
 	fill();
 }
 
-/* The bytes of a plan never change: managers of different versions would see different plans.
+/* A plan's bytes never change: managers of different versions would otherwise make different plans.
  * test/plans.py makes the same ones. */
 static void golden(void **state)
 {
@@ -123,7 +123,7 @@ static void round_trip(void **state)
 	assert_true(got.jobs[1].unencrypted);
 	assert_int_equal(got.stores[0].key[1], 4);
 	assert_false(got.stores[1].has_uid);
-	/* What was read is written the same. */
+	/* A plan that was read is written the same. */
 	buf_init(&again, MANAGER_PLAN_MAX);
 	assert_int_equal(manager_plan_encode(&got, &again, &err), 0);
 	assert_int_equal(again.len, buf.len);
@@ -131,7 +131,7 @@ static void round_trip(void **state)
 	buf_fini(&again);
 	buf_fini(&buf);
 	manager_plan_free(&got);
-	/* Nothing to do is a plan too. */
+	/* A plan without work is valid too. */
 	plan = (struct manager_plan){.agent = "idle"};
 	encode(&buf);
 	assert_int_equal(manager_plan_decode(&got, buf.data, buf.len, &err), 0);

@@ -1,4 +1,4 @@
-/* How far runs are, as agents tell. */
+/* The progress of runs, as agents report it. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -30,12 +30,12 @@ static void one(void **state)
 	assert_int_equal(run->entries, 9);
 	assert_string_equal(manager_running_print(text, run, 400 * MIB),
 		"200 MiB of 400 MiB (50 %), 20.0 MiB/s");
-	/* Soon after: the latest is known, the rate is that of before. */
+	/* Soon after: the latest value is known, the rate is the previous one. */
 	manager_running_take(&r, "system", 201 * MIB, 9, 6100);
 	assert_int_equal(run->bytes, 201 * MIB);
 	assert_int_equal(run->rate, 20 * MIB);
 	manager_running_take(&r, "system", 202 * MIB, 9, 6200);
-	/* More than there was the last time. */
+	/* More than the total of the last time. */
 	assert_string_equal(
 		manager_running_print(text, run, MIB), "202 MiB of 1.0 MiB (100 %), 20.0 MiB/s");
 	/* It begins again. */
@@ -47,7 +47,7 @@ static void one(void **state)
 	assert_null(manager_running_find(&r, ""));
 }
 
-/* Their number is bounded. */
+/* Their number is limited. */
 static void many(void **state)
 {
 	struct manager_runnings r = {.runs[0].bytes = 0};

@@ -1,4 +1,4 @@
-/* What is wrong with the fleet, and when it is reported. */
+/* Troubles of the fleet, and when they are reported. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -35,7 +35,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* All that is wrong. Returns how many. */
+/* Collects all troubles. Returns how many there are. */
 static size_t list(const struct manager_facts *facts, int64_t now)
 {
 	struct manager_facts f = *facts;
@@ -53,7 +53,7 @@ static const struct manager_trouble *nth(size_t n)
 	return (const struct manager_trouble *)(const void *)found.data + n;
 }
 
-/* The one thing that is wrong with a machine. */
+/* The only trouble of a machine. */
 static const struct manager_trouble *only(const struct manager_host_row *host, int64_t now)
 {
 	const struct manager_facts facts = {.hosts = host, .host_count = 1};
@@ -105,7 +105,8 @@ static void machines(void **state)
 	expect(only(&a, NOW + HOUR), "agent/web1/clock", "clock wrong", false, "2h 0m behind");
 }
 
-/* Of agents and stores less than 20 days must be left, of people 30. */
+/* Certificates of agents and stores are reported with less than 20 days left, those of people with
+ * less than 30. */
 static void certificates(void **state)
 {
 	struct manager_host_row h = {.name = "web1", .role = "agent", .expires = NOW + 21 * DAY};
@@ -131,7 +132,7 @@ static void agents(void **state)
 	struct manager_host_row a = {.name = "web1", .role = "agent", .differs = true};
 
 	(void)state;
-	none(&a, NOW); /* it follows nobody */
+	none(&a, NOW); /* it follows no manager */
 	strcpy(a.follows, "m2");
 	expect(only(&a, NOW), "agent/web1/plan", "plans differ", false,
 		"the manager m2 has a different plan");
@@ -178,7 +179,7 @@ static void stores(void **state)
 		"it may use 4.0 GiB more, on a disk of 100 GiB");
 	s.free = 0;
 	expect(only(&s, NOW), "store/nas1/space", "full", true, "0 B more");
-	s.size = 0; /* it does not say */
+	s.size = 0; /* it has not reported its space */
 	s.damaged = 3;
 	expect(only(&s, NOW), "store/nas1/damage", "damaged", true, "3 chunks or dumps");
 	s.damaged = 0;
@@ -186,7 +187,7 @@ static void stores(void **state)
 	none(&s, NOW + 1800);
 	expect(only(&s, NOW + 7200), "store/nas1/away", "not connected", true,
 		"seen last 2h 0m ago");
-	facts.started = NOW + 7000; /* the manager itself was away */
+	facts.started = NOW + 7000; /* the manager itself was down */
 	assert_int_equal(list(&facts, NOW + 7200), 0);
 	strcpy(s.fault, "the index is damaged");
 	expect(only(&s, NOW), "store/nas1/stopped", "stopped", true, ": the index is damaged");
@@ -221,7 +222,7 @@ static void jobs(void **state)
 	expect(nth(0), "agent/web1/identity/web", "store changed", true,
 		"knows: s1: another key (if");
 	lasts[1].changed = false;
-	/* What a job's state is. */
+	/* The state of a job. */
 	rows[0].severity = MANAGER_STATE_COPIES;
 	strcpy(rows[0].state, "under-replicated");
 	strcpy(rows[0].reason, "on 1 of 2");
@@ -253,7 +254,7 @@ static enum manager_trouble_step step(
 	return got;
 }
 
-/* Once for each change; and that it is over to whom it was told. */
+/* Once for each change; the end is reported to those who were told of the trouble. */
 static void told(void **state)
 {
 	struct manager_trouble t = {.row = {.alarm = "agent/a/job/b", .state = "failed"}};
@@ -267,7 +268,7 @@ static void told(void **state)
 	strcpy(t.row.state, "late");
 	assert_int_equal(step(&t, 0, NOW + 120), MANAGER_TROUBLE_RAISE);
 	assert_int_equal(row.since, NOW + 120);
-	/* A further try is neither better nor worse. */
+	/* Another try is neither better nor worse. */
 	strcpy(t.row.state, "running");
 	t.unsure = true;
 	assert_int_equal(step(&t, 0, NOW + 180), MANAGER_TROUBLE_SAME);
@@ -278,7 +279,8 @@ static void told(void **state)
 	assert_string_equal(row.alarm, "");
 }
 
-/* A manager that is not the first waits; and what must last is not told before. */
+/* A manager that is not the first waits; a trouble that must last some time is not reported
+ * earlier. */
 static void waits(void **state)
 {
 	struct manager_trouble t = {
@@ -293,7 +295,7 @@ static void waits(void **state)
 	assert_int_equal(step(NULL, 600, NOW + 1501), MANAGER_TROUBLE_OVER);
 }
 
-/* What somebody who asks sees. */
+/* What a person who asks sees. */
 static void shown(void **state)
 {
 	struct manager_trouble t = {
@@ -308,12 +310,12 @@ static void shown(void **state)
 	assert_true(manager_trouble_show(&out, &t, &kept, NOW + 900));
 	assert_int_equal(out.since, NOW);
 	assert_string_equal(out.told, "");
-	/* Another state than before is new. */
+	/* A state other than before is new. */
 	strcpy(kept.state, "else");
 	t.wait_sec = 0;
 	assert_true(manager_trouble_show(&out, &t, &kept, NOW + 5));
 	assert_int_equal(out.since, NOW + 5);
-	/* During a run what was before it. */
+	/* During a run the previous state counts. */
 	t.unsure = true;
 	assert_false(manager_trouble_show(&out, &t, NULL, NOW));
 	assert_true(manager_trouble_show(&out, &t, &kept, NOW + 5));

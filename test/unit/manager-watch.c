@@ -1,4 +1,4 @@
-/* What is said of each agent and job, and in which order. */
+/* The states of agents and jobs, and the order in which they are listed. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -63,7 +63,7 @@ static struct manager_host_row host_of(const char *name, int64_t since)
 	return host;
 }
 
-/* Of one host and what is known of one job of it. */
+/* The state of a job on one host, from what is known of it. */
 static struct manager_status_row row_of(
 	const char *name, int64_t since, const struct manager_last_row *last, int64_t now)
 {
@@ -110,7 +110,7 @@ static struct manager_last_row kept(const char *agent, const char *job, int64_t 
 	return row;
 }
 
-/* A slot has until the next one. */
+/* A slot has time until the next one. */
 static void by_slots(void **state)
 {
 	struct manager_last_row last = kept("a", "daily", AT(5, 2));
@@ -126,12 +126,12 @@ static void by_slots(void **state)
 	row = row_of("a", T0, &last, AT(7, 2));
 	expect(row, MANAGER_STATE_LATE, "the last dump was made 1d 23h ago; due 0m ago");
 	assert_int_equal(row.due, AT(7, 2));
-	/* A run by order counts. */
+	/* An ordered run counts. */
 	last = kept("a", "daily", AT(5, 2));
 	last.kept_slot = 0;
 	last.kept_started = AT(6, 12);
 	expect(row_of("a", T0, &last, AT(7, 12)), MANAGER_STATE_OK, "");
-	/* One that made up for a missed slot counts for that. */
+	/* A run that made up for a missed slot counts for that slot. */
 	last = kept("a", "daily", AT(6, 2));
 	expect(row_of("a", T0, &last, AT(7, 12)), MANAGER_STATE_OK, "");
 }
@@ -196,7 +196,7 @@ static void seldom(void **state)
 	expect(row_of("lap", T0, &last, AT(9, 9)), MANAGER_STATE_FAILED, NULL);
 }
 
-/* The worst first; then by names. */
+/* The worst first; then by name. */
 static void order(void **state)
 {
 	const struct manager_host_row hosts[] = {host_of("web2", T0), host_of("web1", T0),

@@ -1,4 +1,4 @@
-/* lib/match: git's rules, and git itself as the judge where it is there. */
+/* lib/match: git's rules, with git itself as the judge if it is installed. */
 #include "test/unit/unit.h"
 
 #include <fcntl.h>
@@ -11,14 +11,14 @@
 
 static struct err err;
 
-/* Tests a path (a directory if it ends in a slash) against a text of lines. */
+/* Matches a path (a directory if it ends in a slash) against the lines of a text. */
 static enum match_result tested(const char *lines, const char *path, bool deep)
 {
 	struct match *match = match_new(&err);
 	size_t len = strlen(path);
 	bool is_dir = len > 1 && path[len - 1] == '/';
 	enum match_result got;
-	char *copy = malloc(len + 1); /* without a NUL, so that ASan sees what is too far */
+	char *copy = malloc(len + 1); /* without a NUL, so that ASan sees reads beyond it */
 
 	assert_non_null(match);
 	assert_non_null(copy);
@@ -184,7 +184,7 @@ static double seconds(void)
 	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-/* Patterns that make careless matchers run for years. */
+/* Patterns that take careless matchers exponential time. */
 static void no_blow_up(void **state)
 {
 	static char pattern[MATCH_PATTERN_MAX], path[65535];
@@ -262,9 +262,9 @@ static void random_pattern(char *to)
 		strcat(to, tokens[(size_t)rand() % (sizeof tokens / sizeof *tokens)]);
 }
 
-/* Two asterisks behind anything but a slash: git's manual says that they are
- * one, but git, which cuts off a pattern's literal beginning before it looks,
- * takes "a**" + "/b" for "a" + "**" + "/b". The manual is followed here. */
+/* Two asterisks after anything but a slash: git's manual says that they count as one, but git,
+ * which first cuts off a pattern's literal beginning, takes "a**" + "/b" for "a" + "**" + "/b".
+ * FDump follows the manual. */
 static bool git_differs(const char *pattern)
 {
 	const char *at = strstr(pattern, "**");
@@ -275,7 +275,7 @@ static bool git_differs(const char *pattern)
 	return false;
 }
 
-/* What git excludes of all paths: one flag each. */
+/* The paths that git excludes: a flag for each. */
 static void ask_git(bool *excluded)
 {
 	static const char command[] = "git -c core.excludesFile=/dev/null check-ignore --no-index "
@@ -337,7 +337,7 @@ static void as_git(void **state)
 			struct match *match = match_new(&err);
 
 			random_pattern(one);
-			/* What we refuse, git has never match. */
+			/* Git matches nothing with patterns that FDump refuses. */
 			if (!git_differs(one) && match_add(match, one, strlen(one), &err) == 0)
 				strcat(strcat(text, one), "\n");
 			match_free(match);
@@ -366,7 +366,8 @@ static void add_unmet(void *ctx, const char *text, size_t len)
 	snprintf(all + strlen(all), 100 - strlen(all), "%.*s ", (int)len, text);
 }
 
-/* Patterns for one path that matched nothing; also one that another has decided about is met. */
+/* Patterns for one path that matched nothing; one also counts as matched if another pattern decided
+ * about its path. */
 static void tells_unmet(void **state)
 {
 	static const char lines[] = "/a/b\n*.tmp\n/c/*\n/d\n/d/in\ne/f\n!/g\n/h/\nfoo\n./x\n/y\n";
@@ -378,7 +379,7 @@ static void tells_unmet(void **state)
 	assert_int_equal(match_test(match, "y", 1, false), MATCH_EXCLUDED);
 	assert_int_equal(match_test(match, "h", 1, false), MATCH_NONE);
 	match_unmet(match, add_unmet, all);
-	assert_string_equal(all, "/a/b /d e/f /h/ ./x "); /* /d/in can't be met */
+	assert_string_equal(all, "/a/b /d e/f /h/ ./x "); /* /d/in can't be reached */
 	assert_int_equal(match_test(match, "a/b", 3, false), MATCH_EXCLUDED);
 	assert_int_equal(match_test(match, "h", 1, true), MATCH_EXCLUDED);
 	all[0] = 0;

@@ -1,4 +1,4 @@
-/* lib/mem: new memory is zero, arrays grow, and what can't be had is an error. */
+/* lib/mem: new memory is zero, arrays grow, and memory that can't be allocated is an error. */
 #include "test/unit/unit.h"
 
 #include <stdint.h>

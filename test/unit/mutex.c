@@ -1,4 +1,4 @@
-/* lib/mutex: who holds it, also while a condition is waited for. */
+/* lib/mutex: who holds it, also during a wait for a condition. */
 #include "test/unit/unit.h"
 
 #include <errno.h>

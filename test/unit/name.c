@@ -1,4 +1,4 @@
-/* lib/name: the one grammar. */
+/* lib/name: the grammar of names. */
 #include "test/unit/unit.h"
 
 #include <string.h>

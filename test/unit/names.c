@@ -1,5 +1,5 @@
-/* lib/names, over databases made up here: the linker puts these functions in
- * place of the C library's. */
+/* lib/names, over made-up databases: the linker puts these functions in place of the C library's.
+ */
 #include "test/unit/unit.h"
 
 #include <errno.h>
@@ -17,10 +17,10 @@ int __wrap_getgrnam_r(const char *, struct group *, char *, size_t, struct group
 
 static unsigned asked;
 static size_t wants;  /* bytes of room that an entry takes */
-static int interrupt; /* so many times EINTR first */
+static int interrupt; /* returns EINTR so many times first */
 
-/* Users and groups have the name "nID"; those over 1,000,000 have none; 255
- * and 256 have names of so many bytes. 0 if found, -1 if not, or errno. */
+/* Users and groups have the name "nID"; ids over 1,000,000 have none; 255 and 256 have names of
+ * that many bytes. Returns 0 if found, -1 if not, or errno. */
 static int look_up(uint32_t id, char *mem, size_t cap)
 {
 	asked++;
@@ -133,7 +133,7 @@ static void asks_once(void **state)
 	assert_int_equal(asked, 7);
 }
 
-/* Names that can't be: never asked for, never number 0. */
+/* Impossible names: never looked up, never number 0. */
 static void odd_names(void **state)
 {
 	static char large[NAMES_MAX + 1];
@@ -159,14 +159,14 @@ static void grows_and_goes_on(void **state)
 	(void)state;
 	wants = 100000;
 	assert_int_equal(names_name(names, NAMES_GROUP, 1, name), 2);
-	wants = 100u << 20; /* more than is given: as if it had no name */
+	wants = 100u << 20; /* larger than the buffer limit: as if it had no name */
 	assert_int_equal(names_name(names, NAMES_GROUP, 2, name), 0);
 	wants = 0;
 	interrupt = 3;
 	assert_int_equal(names_name(names, NAMES_GROUP, 3, name), 2);
 }
 
-/* More ids than are kept: each answer is still its own. */
+/* More ids than the cache holds: each answer is still right. */
 static void forgets_but_never_mixes(void **state)
 {
 	char name[NAMES_MAX], want[16];
@@ -184,7 +184,7 @@ static void forgets_but_never_mixes(void **state)
 			assert_true(names_id(names, NAMES_GROUP, want, (size_t)len, &id));
 			assert_int_equal(id, i);
 		}
-	/* Few ids stay, whatever their numbers. */
+	/* A few ids stay in the cache, whatever their numbers. */
 	asked = 0;
 	for (round = 0; round < 10; round++)
 		for (i = 0; i < 64; i++)

@@ -1,4 +1,4 @@
-/* pack/names: sorted whether it stays in memory or spills, with every tag. */
+/* pack/names: the names are sorted whether they stay in memory or spill, each with its tag. */
 #include "test/unit/unit.h"
 
 #include <stdbool.h>
@@ -14,7 +14,7 @@ static int by_name(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* count names that differ, of 1 to 255 bytes, in any order. */
+/* Makes count different names, of 1 to 255 bytes, in no particular order. */
 static char **make(size_t count)
 {
 	char **all = calloc(count, sizeof *all);
@@ -102,7 +102,7 @@ static void no_place_to_spill(void **state)
 	unsetenv("TMPDIR");
 }
 
-/* The file is cut by somebody: an error, not a shorter list. */
+/* Another program cuts the file: an error, not a shorter list. */
 static void a_cut_file_is_noticed(void **state)
 {
 	struct pack_names names;

@@ -1,4 +1,4 @@
-/* The order of dumps where clocks were wrong. */
+/* The order of dumps when clocks were wrong. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,7 +15,7 @@
 static const int64_t now = 1795500000;
 static struct dump_dated dumps[8];
 
-/* Sets them up by days before now, in the order of commits; a day is `days[i]`. */
+/* Makes dumps that are days[i] days before now, in the order of commits. */
 static void order(const int *days, size_t count)
 {
 	struct dump_dated *all[8];
@@ -38,7 +38,7 @@ static void in_order(size_t count)
 		assert_true(dump_order_compare(&dumps[i - 1], &dumps[i]) < 0);
 }
 
-/* A clock that was ahead, and one that was behind, change no place. */
+/* A clock that was ahead, and one that was behind, change no dump's place. */
 static void wrong(void **state)
 {
 	(void)state;
@@ -49,17 +49,17 @@ static void wrong(void **state)
 	assert_int_equal(dumps[3].clock, DUMP_CLOCK_ASTRAY);
 	assert_int_equal(dumps[0].clock | dumps[2].clock | dumps[4].clock, DUMP_CLOCK_RIGHT);
 	assert_int_equal(dumps[3].when, dumps[2].time);
-	/* The wrong one is the first; ahead, but by now in the past. */
+	/* The wrong dump is the first; it was ahead, but is by now in the past. */
 	order((const int[]){-1, -5, -4, -3}, 4);
 	in_order(4);
 	assert_int_equal(dumps[0].clock, DUMP_CLOCK_ASTRAY);
-	/* Nothing says which one is wrong. */
+	/* Nothing shows which one is wrong. */
 	order((const int[]){-9, -20, -3}, 3);
 	in_order(3);
 	assert_int_equal(dumps[0].clock, DUMP_CLOCK_ASTRAY);
 	assert_int_equal(dumps[1].clock, DUMP_CLOCK_ASTRAY);
 	assert_int_equal(dumps[2].clock, DUMP_CLOCK_RIGHT);
-	/* Without a battery. */
+	/* A machine without a clock battery. */
 	order((const int[]){-9, -20700, -3}, 3);
 	in_order(3);
 	assert_int_equal(dumps[0].clock, DUMP_CLOCK_RIGHT);
@@ -69,8 +69,8 @@ static void wrong(void **state)
 	in_order(3);
 }
 
-/* Backups have nothing to do with one another; what was copied has its place by its time; a clock
- * that is set right by a little is no wrong one. */
+/* Backups of different names are independent; a copied dump has its place by its time; a clock that
+ * is corrected by a little is not wrong. */
 static void right(void **state)
 {
 	(void)state;

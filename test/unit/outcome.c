@@ -1,4 +1,5 @@
-/* pack/outcome: what is not restored is remembered, and what may be the same is read. */
+/* pack/outcome: entries that are not restored are remembered, and files that may be the same are
+ * read. */
 #include "test/unit/unit.h"
 
 #include <fcntl.h>
@@ -31,7 +32,7 @@ static struct pack_bytes path_of(const char *text)
 	return (struct pack_bytes){(const uint8_t *)text, strlen(text)};
 }
 
-/* What a hard link to this path is told, which has the name in the directory. */
+/* The problem reported for a hard link to this path, which is `name` in `dir`. */
 static unsigned link_to(struct pack_outcome *o, const char *path, int dir, const char *name)
 {
 	bool foreign;
@@ -55,7 +56,7 @@ static void restore(struct pack_outcome *o, const char *path)
 	pack_outcome_end(o, path_of(path), NULL);
 }
 
-/* An entry of this type, size and time is not restored, because such a file is there. */
+/* An entry of this type, size and time is not restored, because such a file exists. */
 static void keep(struct pack_outcome *o, const char *path, enum pack_type type, const uint8_t *sum)
 {
 	const struct pack_head head = {

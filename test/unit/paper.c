@@ -1,4 +1,4 @@
-/* lib/paper: what is printed can be typed in; mistakes are named. */
+/* lib/paper: printed keys can be typed in; mistakes are reported with their line. */
 #include "test/unit/unit.h"
 
 #include <ctype.h>
@@ -72,8 +72,8 @@ static void tolerates(void **state)
 	assert_memory_equal(&got, &file, sizeof got);
 }
 
-/* Any character changed, doubled, left out, or swapped with the next is found
- * and its line named. */
+/* Any character changed, doubled, left out, or swapped with the next is found and its line named.
+ */
 static void names_the_line(void **state)
 {
 	struct key_file file, got;
@@ -139,7 +139,7 @@ static void names_all_lines(void **state)
 	assert_int_equal(paper_get(&got, "hello\n", 6, &err), -1);
 	assert_int_equal(paper_get(&got, "0", 1, &err), -1);
 	assert_int_equal(paper_get(&got, "01", 2, &err), -1);
-	/* A line of another key: its own check agrees, the whole's does not. */
+	/* A line of another key: its own check is right, the check of the whole is not. */
 	paper_put(&file, text);
 	make(&file, 2);
 	paper_put(&file, other);
@@ -148,8 +148,7 @@ static void names_all_lines(void **state)
 	assert_int_equal(err.code, ERR_FORMAT);
 }
 
-/* What was printed by version 0.1.0 can be typed in for ever. It is the first
- * key of key-v1. */
+/* Keys printed by version 0.1.0 can be typed in for ever. This is the first key of key-v1. */
 static void golden(void **state)
 {
 	static const char *const keys[] = {

@@ -1,4 +1,4 @@
-/* pack/part: the payload in the making, its marks, its limits. */
+/* pack/part: the payload under construction, its marks, its limits. */
 #include "test/unit/unit.h"
 
 #include <stdlib.h>
@@ -31,7 +31,7 @@ static void data(struct pack_part *part, size_t len)
 	pack_part_took(part, len);
 }
 
-/* What was put in comes out: one entry, read back. */
+/* What was added can be read back: one entry. */
 static void reads_back(void **state)
 {
 	struct pack_part *part = pack_part_new(4096, &err);
@@ -70,7 +70,7 @@ static void reads_back(void **state)
 	pack_part_free(NULL);
 }
 
-/* Content that goes on from the part before: the first entry is behind it. */
+/* Content that continues from the previous part: the first entry is after it. */
 static void first_entry(void **state)
 {
 	struct pack_part *part = pack_part_new(4096, &err);
@@ -92,8 +92,8 @@ static void first_entry(void **state)
 	pack_part_free(part);
 }
 
-/* The rule of room: whatever is in it, as long as it is not full a HEAD and a
- * TAIL fit, and the payload stays within a block. */
+/* The rule of room: as long as a part is not full, a HEAD and a TAIL fit, whatever it contains, and
+ * the payload stays within a block. */
 static void room(void **state)
 {
 	struct pack_part *part = pack_part_new(PACK_PART_TARGET_MAX, &err);
@@ -106,7 +106,7 @@ static void room(void **state)
 	while (pack_part_left(part) > 6)
 		data(part, pack_part_left(part) > 70000 ? 65536 : 1);
 	assert_false(pack_part_full(part));
-	/* The largest there is: its attributes stand for themselves here. */
+	/* The largest possible HEAD, made large by attributes. */
 	head.xattrs = (struct pack_bytes){value, PACK_HEAD_MAX - 600};
 	assert_int_equal(pack_part_head(part, &head, &err), 0);
 	assert_true(pack_part_full(part));
@@ -117,8 +117,8 @@ static void room(void **state)
 	pack_part_free(part);
 }
 
-/* A part is full when as many entries begin in it as may in a block; content
- * and TAIL of the last one go in all the same. */
+/* A part is full when as many entries begin in it as a block may have; content and TAIL of the last
+ * one are still added. */
 static void many_entries(void **state)
 {
 	struct pack_part *part = pack_part_new(PACK_PART_TARGET_MAX, &err);

@@ -55,7 +55,7 @@ static void refuses(void **state)
 	assert_int_equal(err.code, ERR_CONFIG);
 	assert_int_equal(asked(large, sizeof large, 0600), -1);
 	assert_int_equal(err.code, ERR_LIMIT);
-	/* Open to others, or writable by the group; a credential's 0440 is fine. */
+	/* Readable by others, or writable by the group; a credential's 0440 is fine. */
 	assert_int_equal(asked("secret", 6, 0604), -1);
 	assert_int_equal(err.code, ERR_CONFIG);
 	assert_non_null(strstr(err.message, "chmod 600"));

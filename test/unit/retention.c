@@ -67,7 +67,7 @@ static void counts(void **state)
 	assert_int_equal(kept(), 11);
 }
 
-/* Spans without a dump are not counted; rules add up. */
+/* Periods without a dump are not counted; rules add up. */
 static void gaps(void **state)
 {
 	(void)state;
@@ -79,7 +79,7 @@ static void gaps(void **state)
 	assert_string_equal(dumps[4].reason, "");
 }
 
-/* Whatever the rules say, one stays. */
+/* Whatever the rules say, one dump stays. */
 static void newest(void **state)
 {
 	(void)state;
@@ -91,7 +91,7 @@ static void newest(void **state)
 	judge((struct dump_rules){.keep = {[DUMP_LAST] = 1}});
 }
 
-/* Incomplete dumps push no complete one out, and stand in where there is none. */
+/* Incomplete dumps displace no complete one, and count where there is none. */
 static void incomplete(void **state)
 {
 	size_t i;
@@ -114,7 +114,7 @@ static void incomplete(void **state)
 	judge((struct dump_rules){.within_sec = 5 * HOUR});
 	assert_int_equal(kept(), 2);
 	assert_string_equal(dumps[9].reason, "the newest complete");
-	fill(20, DAY); /* an old failure goes */
+	fill(20, DAY); /* an old failed one goes */
 	dumps[0].incomplete = true;
 	judge((struct dump_rules){.keep = {[DUMP_LAST] = 19}});
 	assert_true(!dumps[0].keep && kept() == 19);
@@ -125,7 +125,7 @@ static void incomplete(void **state)
 	assert_int_equal(kept(), 7);
 }
 
-/* A dump whose time is not believed counts for nothing, and stays. */
+/* A dump whose time is not trusted does not count in the rules, and stays. */
 static void undated(void **state)
 {
 	(void)state;
@@ -140,7 +140,7 @@ static void undated(void **state)
 	assert_string_equal(dumps[8].reason, "daily 1");
 	assert_string_equal(dumps[7].reason, "daily 2");
 	assert_true(dumps[5].keep);
-	judge((struct dump_rules){.within_sec = 4 * DAY}); /* than the newest that is dated */
+	judge((struct dump_rules){.within_sec = 4 * DAY}); /* than the newest dated one */
 	assert_int_equal(kept(), 6);
 	assert_true(dumps[4].keep && !dumps[3].keep);
 }

@@ -1,5 +1,5 @@
-/* rpc/identity and rpc/ca: who may sign what, who talks to whom; the root's key
- * under its passphrase. */
+/* rpc/identity and rpc/ca: who may sign what, who may talk to whom; the root's key under its
+ * passphrase. */
 #include "test/unit/unit.h"
 
 #include <stdlib.h>
@@ -130,7 +130,7 @@ static void the_root_is_opened_by_its_passphrase(void **state)
 		fail_msg("%s", err.message);
 	assert_string_equal(rpc_ca_issuer(ca)->manager, "");
 	rpc_ca_close(ca);
-	/* Nothing is replaced. */
+	/* No file is replaced. */
 	assert_int_equal(rpc_ca_make(path("root.key"), path("root.crt"), "fleet", &pass, &err), -1);
 	assert_int_equal(err.code, ERR_EXISTS);
 }
@@ -158,7 +158,7 @@ static void each_signs_its_own(void **state)
 		0);
 	assert_string_equal(got.name, "m1");
 	assert_string_equal(got.host, HOST);
-	/* An intermediate is no end certificate. */
+	/* An intermediate is not an end certificate. */
 	assert_int_equal(rpc_cert_check(der.data, der.len, chain.data, chain.len, path("m1.key"),
 				 false, &got, &err),
 		-1);

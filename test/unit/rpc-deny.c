@@ -1,4 +1,4 @@
-/* rpc/deny: who denies whom, whose word counts, and its file. */
+/* rpc/deny: who denies whom, whose denials count, and the file. */
 #include "test/unit/unit.h"
 
 #include <stdlib.h>
@@ -42,11 +42,11 @@ static void each_manager_speaks_for_itself(void **state)
 	assert_int_equal(deny(&list, &m1, A B), 1); /* the same again */
 	assert_int_equal(deny(&list, &m2, B C), 0);
 	assert_true(rpc_deny_has(&list, A) && rpc_deny_has(&list, B) && rpc_deny_has(&list, C));
-	/* m1 takes all of its own back: what m2 says stays. */
+	/* m1 withdraws all its denials: m2's stay. */
 	assert_int_equal(deny(&list, &m1, ""), 0);
 	assert_false(rpc_deny_has(&list, A));
 	assert_true(rpc_deny_has(&list, B) && rpc_deny_has(&list, C));
-	/* What is malformed changes nothing. */
+	/* A malformed list changes nothing. */
 	assert_int_equal(deny(&list, &m2, A "0123456789abcdef0123456789abcdeF"), -ERR_FORMAT);
 	assert_int_equal(count(&list), 2);
 	rpc_deny_fini(&list);
@@ -65,13 +65,13 @@ static void a_denied_manager_has_no_say(void **state)
 	assert_int_equal(deny(&list, &m1, both), 0);
 	assert_false(rpc_deny_has(&list, A)); /* m2 alone said so */
 	assert_true(rpc_deny_has(&list, B) && rpc_deny_has(&list, C));
-	/* It can't strike back, nor say anything else. */
+	/* A denied manager can't deny the other in return, nor anyone else. */
 	assert_int_equal(deny(&list, &m2, m1.host), -ERR_DENIED);
 	assert_int_equal(deny(&list, &m2, A), -ERR_DENIED);
-	/* Nobody denies himself. */
+	/* Nobody can deny himself. */
 	assert_int_equal(deny(&list, &m3, m3.host), 0);
 	assert_false(rpc_deny_has(&list, m3.host));
-	/* When it is taken back, m2 may speak again. */
+	/* Once its own denial is withdrawn, m2's word counts again. */
 	assert_int_equal(deny(&list, &m1, C), 0);
 	assert_int_equal(deny(&list, &m2, A), 0);
 	assert_true(rpc_deny_has(&list, A));
@@ -98,7 +98,8 @@ static void a_file_keeps_it(void **state)
 	assert_int_equal(again.denials.len, list.denials.len);
 	assert_memory_equal(again.denials.data, list.denials.data, list.denials.len);
 	assert_int_equal(unlink(path), 0);
-	assert_int_equal(rpc_deny_load(&again, path, &err), 0); /* none is an empty one */
+	assert_int_equal(
+		rpc_deny_load(&again, path, &err), 0); /* a missing file is an empty list */
 	assert_int_equal(count(&again), 0);
 	free(hosts);
 	rpc_deny_fini(&list);

@@ -1,5 +1,4 @@
-/* rpc/token: as text and back, what is derived from it, what a manager says of
- * it; addresses. */
+/* rpc/token: to text and back, what is derived from it, a manager's answer to it; addresses. */
 #include "test/unit/unit.h"
 
 #include <stdlib.h>
@@ -95,7 +94,7 @@ static void what_is_malformed_is_refused(void **state)
 	len = strlen(text);
 	for (i = 0; i < len; i++) /* cut */
 		assert_int_equal(rpc_token_parse(&again, text, i, &err), -1);
-	for (i = 0; i < len; i++) { /* another character, that base64url does not have */
+	for (i = 0; i < len; i++) { /* a character that base64url does not have */
 		char was = text[i];
 
 		text[i] = i % 2 ? '+' : '=';
@@ -151,7 +150,7 @@ static void what_is_wrong_is_not_written(void **state)
 	memset(t.manager, 'm', NAME_LEN_MAX);
 	memset(t.name, 'n', NAME_LEN_MAX);
 	assert_int_equal(rpc_token_text(text, &t, &err), 0);
-	/* All of the longest addresses don't. */
+	/* Not all of the longest addresses fit. */
 	for (i = 0; i < RPC_ADDRESSES_MAX; i++)
 		memset(t.addresses[i], 'a', RPC_HOST_PORT_MAX);
 	t.address_count = RPC_ADDRESSES_MAX;

@@ -1,4 +1,4 @@
-/* rpc/wire, lib/cbormap: what is put is got; everything else is refused. */
+/* rpc/wire, lib/cbormap: encoded values decode to the same; everything else is refused. */
 #include "test/unit/unit.h"
 
 #include "lib/cbor.h"
@@ -92,7 +92,7 @@ static void versions_are_agreed_on(void **state)
 	assert_int_equal(rpc_hello_get(&got, bytes, rpc_hello_put(bytes, &ours), &err), 0);
 	assert_true(got.version_min == 2 && got.version_max == 3 && got.credit == 77);
 	assert_int_equal(rpc_hello_get(&got, (const uint8_t *)"\xa0", 1, &err), -1);
-	/* A key of a later version is passed by, unless it must be understood. */
+	/* A key of a later version is skipped, unless it must be understood. */
 	assert_int_equal(
 		rpc_hello_get(
 			&got, (const uint8_t *)"\xa3\x63max\x01\x63min\x01\x63new\x80", 16, &err),
@@ -136,7 +136,7 @@ static void errors_are_bounded(void **state)
 		0);
 	assert_int_equal(got.code, ERR_FAILED);
 	assert_int_equal(rpc_status_get(&got, (const uint8_t *)"\xa0", 1, &got), -1);
-	/* All codes come back as themselves. */
+	/* All codes decode to themselves. */
 	for (int c = ERR_FAILED; c < ERR_CODES; c++) {
 		err_set(&err, (enum err_code)c, "m");
 		len = rpc_status_put(bytes, &err);

@@ -1,4 +1,4 @@
-/* pack/scan: order, depth, what is left out, names of entries. */
+/* pack/scan: order, depth, entries that are left out, names of entries. */
 #include "test/unit/unit.h"
 
 #include <errno.h>
@@ -43,7 +43,7 @@ static struct pack_scan_options options(void)
 		.base = base_fd, .next_root = next_root, .problem = on_problem};
 }
 
-/* Scans; the paths are in `seen` afterwards. Returns how many. */
+/* Scans; afterwards the paths are in `seen`. Returns how many there are. */
 static unsigned scan(const struct pack_scan_options *o, const char *const *paths)
 {
 	struct pack_scan *s = pack_scan_new(o, &err);
@@ -160,7 +160,7 @@ static void output_is_left_out(void **state)
 	assert_int_equal(problems, 1);
 }
 
-/* Deeper than directories are kept open, and a file behind each way back. */
+/* Deeper than the number of directories kept open, with a file on each way back. */
 static void deep(void **state)
 {
 	static const char *const paths[] = {"deep", NULL};
@@ -182,7 +182,7 @@ static void deep(void **state)
 	assert_int_equal(problems, 0);
 }
 
-/* A path that grows over the limit: what is too long is left out and told. */
+/* A path that grows beyond the limit: entries that are too long are left out and reported. */
 static void too_deep(void **state)
 {
 	static const char *const paths[] = {"long", NULL};

@@ -1,4 +1,4 @@
-/* lib/seal: published vectors, and the properties that sealing is for. */
+/* lib/seal: published vectors, and the properties that sealing must have. */
 #include "test/unit/unit.h"
 
 #include "lib/gcm.h"
@@ -84,8 +84,8 @@ static void gcm_vectors(void **state)
 	gcm_free(NULL);
 }
 
-/* Each flipped bit of ciphertext, tag, nonce and associated data is found,
- * each shortening too, and nothing of the plaintext is given out. */
+/* Each flipped bit of ciphertext, tag, nonce and associated data is found, each cut too, and no
+ * plaintext is output. */
 static void gcm_finds_changes(void **state)
 {
 	static const uint8_t zeros[LONGEST];
@@ -174,7 +174,7 @@ static void nonces_differ(void **state)
 	(void)state;
 	for (i = 0; i < 65536; i++) {
 		seal_nonce(i, seen[i]);
-		/* They are big-endian numbers: each is greater than the last. */
+		/* They are big-endian numbers: each is greater than the previous one. */
 		if (i > 0)
 			assert_true(memcmp(seen[i - 1], seen[i], SEAL_NONCE_LEN) < 0);
 	}
@@ -183,7 +183,7 @@ static void nonces_differ(void **state)
 		assert_true(memcmp(seen[65535], nonce, SEAL_NONCE_LEN) < 0);
 	}
 	expect(nonce, sizeof nonce, "00000000ffffffffffffffff");
-	/* And the nonce is used: the same bytes are sealed to others. */
+	/* The nonce is really used: the same bytes are sealed to different ones. */
 	seal = gcm_new(key, SEAL_KEY_LEN, &err);
 	assert_non_null(seal);
 	assert_int_equal(seal_seal(seal, seen[0], NULL, 0, key, 16, a, &err), 0);
@@ -303,9 +303,8 @@ static void x25519_pairs(void **state)
 	}
 }
 
-/* The vectors of the reference implementation by RFC 9106's authors (test.c
- * of phc-winner-argon2): those of the RFC itself want a secret and associated
- * data, which are not used here. */
+/* The vectors of the reference implementation by RFC 9106's authors (test.c of phc-winner-argon2):
+ * the RFC's own vectors need a secret and associated data, which are not used here. */
 static void argon2id(void **state)
 {
 	static const struct {
@@ -378,8 +377,8 @@ static void ed25519(void **state)
 	}
 }
 
-/* A flipped bit anywhere is found, and so is the order added to s, which an
- * implementation that skips RFC 8032's range check takes for good. */
+/* A flipped bit anywhere is found, and so is the group's order added to s, which an implementation
+ * that skips RFC 8032's range check accepts. */
 static void ed25519_finds_changes(void **state)
 {
 	uint8_t secret[32], public[32], other[32], sig[SEAL_SIG_LEN], order[32];

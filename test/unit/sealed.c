@@ -1,4 +1,4 @@
-/* lib/sealed: a secret in a file, under a passphrase. */
+/* lib/sealed: a secret in a file, protected by a passphrase. */
 #include "test/unit/unit.h"
 
 #include <stdlib.h>
@@ -70,7 +70,7 @@ static void damage_is_no_wrong_passphrase(void **state)
 	unlink(path);
 	assert_int_equal(sealed_save(path, header, &pass, "secret", 6, &err), 0);
 	assert_int_equal(file_read(path, text, sizeof text, &text_len, NULL, &err), 0);
-	for (i = 0; i <= text_len; i++) { /* each byte another, then cut, then longer */
+	for (i = 0; i <= text_len; i++) { /* each byte changed, then cut, then longer */
 		char was = text[i];
 		size_t cut = i < text_len ? text_len : text_len - 1;
 

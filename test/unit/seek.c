@@ -1,5 +1,5 @@
-/* pack/seek: golden packs are read from their end; what is damaged there is
- * refused, never believed. */
+/* pack/seek: golden packs are read from their end; damage there leads to a refusal, and is never
+ * trusted. */
 #include "test/unit/unit.h"
 
 #include <stdlib.h>
@@ -13,7 +13,7 @@ static struct err err;
 static uint8_t bytes[65536];
 static size_t len;
 
-/* A golden pack, `times` times behind itself. */
+/* A golden pack, concatenated `times` times. */
 static int file_of(const char *name, int times)
 {
 	int fd = memfd_create("seek", MFD_CLOEXEC);
@@ -31,7 +31,7 @@ static int file_of(const char *name, int times)
 	return fd;
 }
 
-/* What was met of members. */
+/* What was found of members. */
 struct met {
 	uint64_t heads, size, tails, wrong;
 };
@@ -73,7 +73,7 @@ static int on_tail(
 	return 0;
 }
 
-/* Reads all of it backwards; returns the number of entries, or -1. */
+/* Reads everything backwards; returns the number of entries, or -1. */
 static int64_t read_back(int fd, struct met *met, uint32_t *packs)
 {
 	struct pack_seek_options options = {.fd = fd};
@@ -131,8 +131,7 @@ static void golden_packs(void **state)
 	}
 }
 
-/* Each flipped byte: either the same is read, or it is refused, or a member's
- * checksum tells. */
+/* Each flipped byte: either the same is read, or it is refused, or a member's checksum shows it. */
 static void flips(void **state)
 {
 	struct met met = {0};
@@ -179,7 +178,7 @@ static void what_can_be_read(void **state)
 	assert_null(pack_seek_open(&(struct pack_seek_options){.fd = fd}, &err));
 	assert_int_equal(err.code, ERR_DAMAGE);
 	close(fd);
-	/* A key was given, and the pack is not sealed. */
+	/* A key was given, but the pack is not sealed. */
 	fd = file_of("plain", 1);
 	assert_null(pack_seek_open(&(struct pack_seek_options){.fd = fd, .need_key = true}, &err));
 	assert_int_equal(err.code, ERR_DENIED);

@@ -1,11 +1,11 @@
-/* A clock that was set: nothing is deleted until somebody says that it is right. */
+/* A clock that was set: nothing is deleted until an operator confirms the clock. */
 #include "test/unit/temp_store.h"
 #include "test/unit/unit.h"
 
 static struct err err;
 
-/* As if since the last write the clock had gone on by so much more than the machine ran, or ran in
- * another boot. */
+/* As if since the last write the clock had advanced by this much more than the machine's uptime, or
+ * the machine had been booted again. */
 static void set_clock(int64_t by, bool other_boot)
 {
 	struct store_meta meta;
@@ -19,7 +19,7 @@ static void set_clock(int64_t by, bool other_boot)
 	temp_store_index_done(db, txn);
 }
 
-/* A clock that was set must not end locks: nothing is deleted until somebody says that it is right.
+/* A clock that was set must not end locks: nothing is deleted until an operator confirms the clock.
  */
 static void clocks(void **state)
 {
@@ -40,7 +40,7 @@ static void clocks(void **state)
 		engine_close(s);
 		set_clock(steps[i], false);
 		s = temp_store_open(NULL);
-		if (i == 0) /* writing goes on, and does not make the jump forgotten */
+		if (i == 0) /* writing goes on, and does not hide the jump */
 			temp_store_commit(s, id, 1, 66);
 		dump[0] = (uint8_t)(61 + i);
 		assert_int_equal(engine_delete(s, dump, &err), -1);
@@ -54,7 +54,7 @@ static void clocks(void **state)
 		assert_int_equal(engine_delete(s, dump, &err), 0);
 	}
 	engine_close(s);
-	set_clock(100 * day, true); /* of another boot nothing is known */
+	set_clock(100 * day, true); /* nothing is known about another boot */
 	s = temp_store_open(NULL);
 	assert_int_equal(engine_delete(s, (const uint8_t[STORE_DUMP_ID]){63}, &err), 0);
 	engine_close(s);

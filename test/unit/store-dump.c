@@ -1,4 +1,4 @@
-/* A dump's record: what was written once is read for ever, and written again the same. */
+/* A dump's record: existing bytes stay readable for ever, and are written the same again. */
 #include "unit.h"
 
 #include <string.h>
@@ -77,7 +77,7 @@ static void refuses_jobs(void **state)
 	assert_int_equal(with_job("\xf6", 1), -1);
 }
 
-/* A dump's record through bytes and back. */
+/* Encodes a dump's record and decodes it again. */
 static void dump_record(void **state)
 {
 	static const uint8_t domain[STORE_DOMAIN_LEN] = "a domain", wraps[STORE_WRAP_LEN],

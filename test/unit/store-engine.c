@@ -1,4 +1,4 @@
-/* A store in a directory: chunks in, dumps committed, found again, also after a crash. */
+/* A store in a directory: chunks are put, dumps committed and found again, also after a crash. */
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -26,7 +26,7 @@ static void chunks(void **state)
 	assert_int_equal(engine_have(s, temp_store_domain, id, 1, &has, &err), 0);
 	assert_true(has);
 	assert_int_equal(engine_have(s, foreign, id, 1, &has, &err), 0);
-	assert_false(has); /* an id is nothing in another domain */
+	assert_false(has); /* in another domain the id is unknown */
 	assert_int_equal(engine_get(s, temp_store_domain, id, &out, &err), 0);
 	assert_memory_equal(out.data + STORE_HEAD_OPEN, "first", 5);
 	assert_int_equal(engine_get(s, temp_store_domain, none, &out, &err), 1);
@@ -65,7 +65,8 @@ static void commits(void **state)
 	buf_fini(&dump);
 	temp_store_dump(s, ids, 2, 11, 0, &dump);
 	assert_int_equal(engine_commit(s, dump.data, dump.len, STORE_NOW, &receipt, NULL, &err), 0);
-	/* The answer may have been lost: the same again is the same. Another one is refused. */
+	/* The answer may have been lost: the same commit again succeeds. A different one is
+	 * refused. */
 	assert_int_equal(engine_commit(s, dump.data, dump.len, STORE_NOW, &again, NULL, &err), 0);
 	assert_memory_equal(&again, &receipt, sizeof receipt);
 	temp_store_dump(s, ids, 1, 11, 0, &other);
@@ -108,8 +109,8 @@ static void locks(void **state)
 	engine_close(s);
 }
 
-/* What was put and not flushed is in the volume all the same: it is taken up; what
- * is torn is cut off. */
+/* Data that was put but not flushed is still in the volume: it is added to the index; torn data is
+ * cut off. */
 static void tails(void **state)
 {
 	struct engine *s = temp_store_open(NULL);
@@ -138,7 +139,7 @@ static void tails(void **state)
 	engine_close(s);
 }
 
-/* Nothing is written behind a write to the index that failed. */
+/* Nothing is written after a failed write to the index. */
 static void index_full(void **state)
 {
 	const struct rlimit none = {RLIM_INFINITY, RLIM_INFINITY};

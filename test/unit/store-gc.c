@@ -1,4 +1,5 @@
-/* Garbage collection beside readers, over damaged blocks, and with volumes that fill up. */
+/* Garbage collection with concurrent readers, over damaged blocks, and with volumes that fill up.
+ */
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -9,7 +10,7 @@
 
 static struct err err;
 
-/* Deletes and collects, in another process, while dumps are listed: where there are no locks. */
+/* Deletes and collects, in another process, while dumps are listed: at a moment without locks. */
 static int meanwhile(void *ctx, const struct store_entry *e, struct err *e2)
 {
 	struct engine_gc_result result;
@@ -34,7 +35,7 @@ static int meanwhile(void *ctx, const struct store_entry *e, struct err *e2)
 	return 0;
 }
 
-/* Whoever lists dumps while gc moves them sees each that is left. */
+/* A reader who lists dumps while gc moves them sees each one that is left. */
 static void readers_follow_gc(void **state)
 {
 	struct engine *s = temp_store_open(NULL);
@@ -50,15 +51,15 @@ static void readers_follow_gc(void **state)
 	engine_close(s);
 	s = engine_open(temp_store_path, ENGINE_READ, &temp_store_wait, &err);
 	assert_non_null(s);
-	close(s->lock_fd); /* else gc would wait for it */
+	close(s->lock_fd); /* otherwise gc would wait for it */
 	s->lock_fd = -1;
 	assert_int_equal(engine_dumps(s, &(struct store_filter){0}, meanwhile, &seen, &err), 0);
-	assert_int_equal(seen, before - 1); /* not the one that was deleted */
+	assert_int_equal(seen, before - 1); /* not the deleted one */
 	engine_close(s);
 }
 
-/* A dump that was deleted does not come back, and a lock does not go, with a damaged block that gc
- * sweeps: be it that its header is damaged, or what it says, or that it is cut off. */
+/* If gc sweeps a damaged block, no deleted dump comes back and no lock is lost: whether its header
+ * is damaged, or its payload, or it is cut off. */
 static void lost_blocks(void **state)
 {
 	const struct engine_gc_options gc_some = {.keep_percent = 70};
@@ -82,7 +83,7 @@ static void lost_blocks(void **state)
 		if (round == 0)
 			temp_store_commit(s, ids[0], 8, kept[0]);
 		temp_store_commit(s, ids[0], 8, deleted[round][0]);
-		store_volume_close(&s->current); /* what follows goes to another one */
+		store_volume_close(&s->current); /* later data goes to another volume */
 		temp_store_put_garbage(s, 'A');
 		assert_int_equal(engine_delete(s, deleted[round], &err), 0);
 		assert_int_equal(engine_lock(s, kept, engine_now() + 1000 + round, &err), 0);
@@ -111,11 +112,12 @@ static void lost_blocks(void **state)
 	engine_close(s);
 }
 
-/* What is moved may fill a volume in the midst of another one: that is on the disk, and in the
- * index, with all that was moved. */
+/* Moved blocks may fill a volume in the middle of a sweep: that volume is on disk, and in the
+ * index, with everything that was moved. */
 static void gc_fills(void **state)
 {
-	const size_t len = STORE_CONTENT_MAX, each = 34; /* two fill one volume, and a bit */
+	const size_t len = STORE_CONTENT_MAX,
+		     each = 34; /* together they fill one volume and a bit */
 	struct engine *s = temp_store_open(NULL);
 	uint8_t *text = calloc(1, len), *bytes = malloc(STORE_RECORD_MAX), *list = malloc(4096);
 	uint8_t id[STORE_DUMP_ID] = {120};

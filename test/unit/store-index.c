@@ -1,4 +1,4 @@
-/* The index's dumps by agent, name and time: order, filters, what replaces and what leaves. */
+/* The index's dumps by agent, name and time: order, filters, replacement and deletion. */
 #include "unit.h"
 
 #include <stdio.h>
@@ -66,7 +66,7 @@ static void enter(const char *agent, const char *name, uint8_t tag, int64_t time
 	buf_fini(&payload);
 }
 
-/* The tags of those that are met, as text. */
+/* The tags of the dumps found, as text. */
 static const char *tags(const char *agent, const char *name)
 {
 	static char text[64];
@@ -107,7 +107,7 @@ static void by_name(void **state)
 	assert_int_equal(store_name_next(txn, "one.more", NULL, &at, &err), 0);
 	assert_true(at.committed == 2 && at.seq == 6);
 
-	/* The same dump again takes its own place only. */
+	/* The same dump again replaces only itself. */
 	enter("one", "home", 'b', 80000, 8);
 	assert_string_equal(tags("one", "home"), "bcda");
 	assert_int_equal(store_dump_leave(txn, id, &err), 0);
@@ -116,14 +116,14 @@ static void by_name(void **state)
 	assert_string_equal(tags("one", NULL), "ebda");
 	assert_int_equal(store_index_check(txn, &err), 0);
 
-	/* A row that gets lost is noticed. */
+	/* A lost row is noticed. */
 	assert_int_equal(store_name_next(txn, "two", NULL, &at, &err), 0);
 	assert_int_equal(
 		db_del(txn, STORE_NAMES, (struct db_bytes){at.at.key, at.at.len}, &err), 0);
 	assert_int_equal(store_index_check(txn, &err), -1);
 }
 
-/* An index of before a table is not taken for one whose table is empty. */
+/* An index from before a table existed is not mistaken for one whose table is empty. */
 static void lacks_table(void **state)
 {
 	static const char *const some[] = {"meta", "dumps"};

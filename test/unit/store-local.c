@@ -1,5 +1,5 @@
-/* Goal: a directory as a store: it can be closed while records wait and one is being put, and
- * be opened again; what is put then is there. */
+/* Goal: a directory as a store can be closed while records wait and one is being put, and then be
+ * opened again; later puts are there. */
 #include "cmd/store/store.h"
 
 #include <string.h>

@@ -1,4 +1,4 @@
-/* What agents may do with a store: quotas, and the age before a dump may be deleted. */
+/* The rights of agents in a store: quotas, and the age before a dump may be deleted. */
 #include "lib/buf.h"
 #include "test/unit/temp_store.h"
 #include "test/unit/unit.h"
@@ -24,7 +24,7 @@ static void set(struct engine *s, uint64_t quota, const struct engine_agent_quot
 	assert_int_equal(engine_limits_set(s, &limits, &err), 0);
 }
 
-/* Quotas of the service: for all agents, and for some. */
+/* The service's quotas: for all agents, and for some. */
 static void quotas(void **state)
 {
 	const struct engine_agent_quota more[] = {{"b", 5000}, {"c", ENGINE_QUOTA_NONE}};
@@ -43,7 +43,8 @@ static void quotas(void **state)
 	assert_int_equal(put(s, "c", 1), 0);
 	assert_int_equal(put(s, "c", 2), 0);
 	assert_int_equal(put(s, "a", 2), -1);
-	/* The store's own quota comes before that of all, and after that of the one agent. */
+	/* The store's own quota takes precedence over that for all agents, but not over that for
+	 * one agent. */
 	assert_int_equal(engine_quota_set(s, "a", 2500, &err), 0);
 	assert_int_equal(engine_quota_set(s, "b", 10, &err), 0);
 	assert_int_equal(put(s, "a", 2), 0);
@@ -73,7 +74,8 @@ static void young(void **state)
 	engine_close(s);
 }
 
-/* The store's own quota holds for its agent, at put and at commit, in this opening and the next. */
+/* The store's own quota applies to its agent, at put and at commit, now and after the store is
+ * opened again. */
 static void quota_kept(void **state)
 {
 	struct engine *s = temp_store_open(NULL);

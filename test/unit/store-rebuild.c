@@ -1,4 +1,4 @@
-/* An index that lacks rows, or is gone: that is noticed, and a rebuild brings back what is in the
+/* An index that lacks rows, or is gone: that is noticed, and a rebuild restores everything in the
  * volumes. */
 #include <unistd.h>
 
@@ -27,7 +27,7 @@ static int count_dump(void *ctx, const struct store_entry *e, struct err *e2)
 	return 0;
 }
 
-/* An index that lacks rows must not make garbage of what is needed. */
+/* An index that lacks rows must not turn needed blocks into garbage. */
 static void lost_rows(void **state)
 {
 	struct engine *s = temp_store_open(NULL);
@@ -64,8 +64,7 @@ static void lost_rows(void **state)
 	engine_close(s);
 }
 
-/* Rows of deletions and volumes don't get lost unnoticed either; an index without a sum gets one.
- */
+/* Lost rows of deletions and volumes are noticed too; an index without a sum gets one. */
 static void lost_kept(void **state)
 {
 	const uint8_t id[STORE_DUMP_ID] = {31};
@@ -109,8 +108,7 @@ static void lost_kept(void **state)
 	}
 }
 
-/* Hides a dump from who asks the index, where its sum agrees all the same, as a damaged tree may.
- */
+/* Hides a dump from lookups in the index, although its sum is right, as a damaged tree may. */
 static void hide(const uint8_t *id)
 {
 	const struct pack_block block = {
@@ -126,10 +124,10 @@ static void hide(const uint8_t *id)
 	assert_int_equal(store_index_absorb(txn, &meta, 1, 0, &block, payload, &err), 0);
 	temp_store_index_done(db, txn);
 	lose(STORE_DELETED, id, STORE_DUMP_ID);
-	lose(STORE_META, "rows", 4); /* is made anew */
+	lose(STORE_META, "rows", 4); /* is rebuilt */
 }
 
-/* A dump's block that the index does not find, and that was not deleted, is no garbage. */
+/* A dump's block that the index does not find, and that was not deleted, is not garbage. */
 static void hidden_dump(void **state)
 {
 	const uint8_t dump[STORE_DUMP_ID] = {35};
@@ -164,7 +162,8 @@ static void hidden_dump(void **state)
 	engine_close(s);
 }
 
-/* An index that is gone, or made anew by whoever opened it, is not taken for an empty store's. */
+/* An index that is gone, or was created by whoever opened it, is not mistaken for an empty store's.
+ */
 static void lost_index(void **state)
 {
 	struct engine *s = temp_store_open(NULL);
@@ -184,14 +183,14 @@ static void lost_index(void **state)
 	temp_store_rebuild(temp_store_no_problem, &checked);
 	s = temp_store_open(NULL);
 	assert_int_equal(temp_store_dumps(s), before);
-	/* And is open once in a process. */
+	/* A process can open it only once. */
 	assert_null(engine_open(temp_store_path, ENGINE_READ, &temp_store_wait, &err));
 	assert_int_equal(err.code, ERR_BUSY);
 	engine_close(s);
 }
 
-/* A block that is cut off at the end of a volume, in an index made anew: what is written later
- * would lie in what its header says is its own. */
+/* A block that is cut off at the end of a volume, with a rebuilt index: later data would be within
+ * the range that the block's header claims. */
 static void torn_rebuilt(void **state)
 {
 	char text[801], file[200];

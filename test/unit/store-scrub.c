@@ -1,4 +1,4 @@
-/* Scrubs: beside a writer, over several volumes, for a time, stopped. */
+/* Scrubs: with a concurrent writer, over several volumes, for a limited time, stopped. */
 #include <unistd.h>
 
 #include "test/unit/temp_store.h"
@@ -13,7 +13,7 @@ struct beside {
 	int told;
 };
 
-/* The scrub has read a volume, and not marked what is bad: a writer comes. */
+/* The scrub has read a volume, but not yet marked the damage: a writer comes. */
 static void write_beside(void *ctx, const struct store_entry *dump, const char *what)
 {
 	struct engine_gc_result result;
@@ -29,7 +29,7 @@ static void write_beside(void *ctx, const struct store_entry *dump, const char *
 	assert_int_equal(engine_gc(b->store, &temp_store_gc_all, &result, &err), 0);
 }
 
-/* What is put anew while a scrub runs is not marked; what it found elsewhere is. */
+/* A chunk that is put again while a scrub runs is not marked; damage elsewhere is. */
 static void scrub_beside(void **state)
 {
 	struct beside b = {.store = temp_store_open(NULL)};
@@ -66,7 +66,7 @@ static void scrub_beside(void **state)
 	engine_close(s);
 }
 
-/* How many live volumes there are, and were checked from a time on. */
+/* The number of live volumes, and of those that were checked since a time. */
 static int volumes_checked(struct engine *s, int64_t since, int *all)
 {
 	struct store_at at = {.len = 0};
@@ -85,7 +85,7 @@ static int volumes_checked(struct engine *s, int64_t since, int *all)
 	return n;
 }
 
-/* Several volumes are held against the index at once. */
+/* Several volumes are compared with the index at once. */
 static void scrub_group(void **state)
 {
 	struct engine *s = temp_store_open(NULL);
@@ -121,7 +121,7 @@ static void scrub_group(void **state)
 	engine_close(s);
 }
 
-/* A scrub for a time ends with a volume, and the next one goes on with the others. */
+/* A scrub for a limited time ends after a volume, and the next one continues with the others. */
 static void scrub_for(void **state)
 {
 	struct engine_scrub_options o = {.mark = true, .rate = 6000, .for_sec = 1};
@@ -132,7 +132,7 @@ static void scrub_for(void **state)
 	int all, n = 0;
 
 	(void)state;
-	sleep(1); /* behind the last second in which a volume was checked */
+	sleep(1); /* after the last second in which a volume was checked */
 	since = engine_now();
 	assert_int_equal(volumes_checked(s, since, &all), 0);
 	assert_true(all >= 2);
@@ -149,7 +149,7 @@ static void scrub_for(void **state)
 	engine_close(s);
 }
 
-/* As of a large index: the next row takes its time, and somebody ends the scrub meanwhile. */
+/* Simulates a large index: the next row takes long, and the scrub is stopped in the meantime. */
 static atomic_bool *slow;
 int __real_store_row_next(
 	struct db_txn *txn, enum store_table table, struct store_at *at, void *row, struct err *e);
@@ -166,7 +166,7 @@ int __wrap_store_row_next(
 	return __real_store_row_next(txn, table, at, row, e);
 }
 
-/* A scrub that is stopped ends soon, also in the midst of the index. */
+/* A scrub that is stopped ends soon, even in the middle of the index. */
 static void scrub_stops(void **state)
 {
 	struct engine *s = temp_store_open(NULL);
@@ -193,7 +193,7 @@ static void scrub_stops(void **state)
 	engine_close(s);
 }
 
-/* A volume is in the index before its file is there: that is no damage. */
+/* A volume is in the index before its file exists: that is not damage. */
 static void scrub_new_volume(void **state)
 {
 	const struct store_volume_row row = {.state = STORE_VOLUME_LIVE};

@@ -37,7 +37,7 @@ static int teardown(void **state)
 	return system(command);
 }
 
-/* A volume of so many bytes. */
+/* Makes a volume of this many bytes. */
 static void make(uint32_t number, off_t len)
 {
 	struct store_volume v;
@@ -70,7 +70,7 @@ static void opened_once(void **state)
 	store_volumes_give(&volumes, &a);
 	store_volumes_give(&volumes, &b);
 	assert_int_equal(a.fd, -1);
-	/* It is as long as its file is now. */
+	/* Its length is that of its file now. */
 	assert_int_equal(store_volume_open(dir, 1, true, &b, &err), 0);
 	assert_int_equal(ftruncate(b.fd, 30), 0);
 	store_volume_close(&b);
@@ -100,7 +100,7 @@ static void removed(void **state)
 	assert_int_equal(store_volume_remove(dir, 2, &err), 0);
 }
 
-/* More than are kept: those beyond are closed when they are given back. */
+/* More than are kept open: the excess is closed when it is given back. */
 static void many(void **state)
 {
 	struct store_volume v[STORE_VOLUMES_OPEN + 4];

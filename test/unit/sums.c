@@ -1,4 +1,4 @@
-/* lib/sums: the same digests as one after the other, for all lengths. */
+/* lib/sums: for all lengths the same digests as if computed one after the other. */
 #include "test/unit/unit.h"
 
 #include <stdlib.h>
@@ -22,7 +22,7 @@ static void agrees_with_hash(void **state)
 		bytes[i] = (uint8_t)(i * 2654435761u >> 13);
 	for (round = 0; round < 3; round++) {
 		for (i = 0; i < PIECES; i++) {
-			/* All lengths around the block borders; some long ones between. */
+			/* All lengths around the block boundaries; some long ones between. */
 			len[i] = round == 0 ? i : i % 37 == 0 ? i * 3491 : (i * 131 + round) % 9000;
 			assert_int_equal(sums_add(sums, bytes + i, len[i], got[i], &err), 0);
 		}

@@ -1,4 +1,4 @@
-/* The store is made anew for each group of tests, in a folder below /tmp. */
+/* Each group of tests gets a new store, in a folder below /tmp. */
 #include "test/unit/temp_store.h"
 
 #include <fcntl.h>

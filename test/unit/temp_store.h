@@ -18,23 +18,23 @@
 extern char temp_store_path[80];
 extern const uint8_t temp_store_domain[STORE_DOMAIN_LEN];
 extern const struct engine_wait temp_store_wait;
-extern const struct engine_gc_options temp_store_gc_all; /* rewrites whatever has garbage */
+extern const struct engine_gc_options temp_store_gc_all; /* rewrites every volume with garbage */
 
 int temp_store_setup(void **state);
 int temp_store_teardown(void **state);
 
-/* Opens the store for writing; closes s before, if it is not NULL. */
+/* Opens the store for writing; closes s first, if it is not NULL. */
 struct engine *temp_store_open(struct engine *s);
 
-/* An unsealed record of this content. Returns its length. */
+/* Makes an unsealed record of this content. Returns its length. */
 size_t temp_store_record(const void *content, size_t len, uint8_t *out);
-/* Puts a chunk of this text, of up to 900 letters, and tells its id. Returns what engine_put does.
- */
+/* Puts a chunk of this text, of up to 900 letters, and sets its id. Returns what engine_put
+ * returns. */
 int temp_store_put(struct engine *s, const char *text, uint8_t id[STORE_ID_LEN], struct err *err);
-/* Puts ten chunks of 900 letters, the first one of this letter, which no dump needs: from 4 KiB of
- * garbage on gc rewrites a volume. */
+/* Puts ten chunks of 900 letters that no dump needs; the first consists of this letter. gc rewrites
+ * a volume that has 4 KiB of garbage or more. */
 void temp_store_put_garbage(struct engine *s, char letter);
-/* The record of a dump of up to ten chunks, whose list is put. Its id is the tag and zeros. */
+/* The record of a dump of up to ten chunks, whose list it puts. Its id is the tag and zeros. */
 void temp_store_dump(struct engine *s, const uint8_t *ids, size_t count, uint8_t tag, int64_t lock,
 	struct buf *out);
 /* Makes such a dump, not locked, and commits it. */
@@ -42,18 +42,18 @@ void temp_store_commit(struct engine *s, const uint8_t *ids, size_t count, uint8
 /* The number of dumps. */
 int temp_store_dumps(struct engine *s);
 
-/* What a scrub or a rebuild reports: a failure of the test, or nothing. */
+/* For the reports of a scrub or a rebuild: fails the test, or does nothing. */
 void temp_store_no_problem(void *ctx, const struct store_entry *dump, const char *what);
 void temp_store_ignore(void *ctx, const struct store_entry *dump, const char *what);
 
-/* Where a chunk is. */
+/* Finds the position of a chunk. */
 struct store_place temp_store_place(struct engine *s, const uint8_t *id);
-/* Turns over a bit of a volume. */
+/* Flips a bit of a volume. */
 void temp_store_flip(uint32_t volume, uint32_t offset);
-/* Begins to write to the index of a store that is closed, and commits that. */
+/* Begins to write to the index of a closed store, and commits. */
 struct db *temp_store_index(struct db_txn **txn);
 void temp_store_index_done(struct db *db, struct db_txn *txn);
-/* Makes the index of a closed store again from its volumes. */
+/* Rebuilds the index of a closed store from its volumes. */
 void temp_store_rebuild(store_problem *problem, struct store_checked *checked);
 
 #endif

@@ -1,5 +1,5 @@
-/* lib/tz: the same offsets as the C library's, in every zone there is; names,
- * rules and files that are none are refused. */
+/* lib/tz: the same offsets as the C library's, in every zone there is; invalid names, rules and
+ * files are refused. */
 #include "test/unit/unit.h"
 
 #include <stdlib.h>
@@ -17,7 +17,7 @@ static void load(const char *name, struct tz **tz)
 		fail_msg("%s: %s", name, err.message);
 }
 
-/* The offset, having checked that the span holds t and ends where it says. */
+/* The offset; checks that the span contains t and ends where it says. */
 static int32_t offset_at(const struct tz *tz, int64_t t)
 {
 	struct tz_span s, beside;
@@ -211,7 +211,7 @@ static size_t read_file(const char *path, uint8_t *bytes, size_t cap)
 	return len;
 }
 
-/* Every beginning of a file is refused, and any changed byte is survived. */
+/* Every truncated file is refused, and any changed byte is survived. */
 static void survives_damage(void **state)
 {
 	static uint8_t bytes[65536];

@@ -1,4 +1,4 @@
-/* What every unit test includes: cmocka, with the headers it wants first. */
+/* What every unit test includes: cmocka, after the headers that it needs. */
 #ifndef FDUMP_TEST_UNIT_H
 #define FDUMP_TEST_UNIT_H
 

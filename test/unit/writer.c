@@ -1,5 +1,5 @@
-/* pack/writer: what it writes a reader takes whole, in any order of pressing,
- * sealed or not; numbers, indexes, END; errors of the sink. */
+/* pack/writer: a reader accepts its output completely, in any order of pressing, sealed or not;
+ * numbers, indexes, END; errors of the sink. */
 #include "test/unit/unit.h"
 
 #include <stdbool.h>
@@ -21,7 +21,7 @@
 
 static struct err err;
 static struct buf out;
-static size_t sink_limit; /* the sink fails beyond it; 0: never */
+static size_t sink_limit; /* the sink fails beyond this; 0: never */
 static const uint8_t key[32] = {1, 2, 3}, key_payload[] = "as the key block has it";
 
 static int sink(void *ctx, const void *head, size_t head_len, const void *body, size_t body_len,
@@ -34,7 +34,7 @@ static int sink(void *ctx, const void *head, size_t head_len, const void *body, 
 											      : 0;
 }
 
-/* Fills a part with entries; each goes on to the next part if `over`. */
+/* Fills a part with entries; each continues in the next part if `over`. */
 static void fill(struct pack_part *part, unsigned number, unsigned entries, bool over)
 {
 	static const char content[] = "the same content in each of them";
@@ -106,7 +106,7 @@ static void on_problem(void *ctx, enum pack_problem_kind kind, uint64_t offset,
 	fail_msg("offset %llu: %s", (unsigned long long)offset, what);
 }
 
-/* Reads what was written; how many INDEX blocks there are. */
+/* Reads the output; counts the INDEX blocks. */
 static unsigned read_pack(const struct pack_totals *totals, bool sealed)
 {
 	struct pack_reader *reader = pack_reader_new(false, true, sealed, on_problem, NULL, &err);
@@ -175,7 +175,7 @@ static void reads_back(void **state)
 	}
 }
 
-/* The order of pressing is without effect. */
+/* The order of pressing has no effect. */
 static void any_order(void **state)
 {
 	struct pack_totals totals;
@@ -189,7 +189,7 @@ static void any_order(void **state)
 	assert_memory_equal(forth, back, HASH_LEN);
 }
 
-/* Wherever the sink fails, the error comes back. */
+/* Wherever the sink fails, the error is returned. */
 static void full_sink(void **state)
 {
 	struct pack_totals totals;

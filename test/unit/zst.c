@@ -1,4 +1,4 @@
-/* lib/zst: there and back, what does not shrink, what is no frame. */
+/* lib/zst: round trips, data that does not shrink, data that is not a frame. */
 #include "test/unit/unit.h"
 
 #include <stdlib.h>
@@ -26,7 +26,7 @@ static void there_and_back(void **state)
 		memset(back, 0xff, LEN);
 		assert_int_equal(zst_unpack(z, packed, n, back, LEN, &err), 0);
 		assert_memory_equal(back, in, LEN);
-		/* No byte more, none less. */
+		/* Not a byte more or less. */
 		assert_int_equal(zst_unpack(z, packed, n, back, LEN - 1, &err), -1);
 		assert_int_equal(err.code, ERR_DAMAGE);
 		assert_int_equal(zst_unpack(z, packed, n - 1, back, LEN, &err), -1);
@@ -63,7 +63,7 @@ static void noise_is_kept_raw(void **state)
 	zst_free(z);
 }
 
-/* Any bytes at all: refused, or not, but never more than there is room for. */
+/* Arbitrary bytes: refused or not, but never more output than there is room for. */
 static void no_frames(void **state)
 {
 	struct zst *z = zst_new(1, &err);
