@@ -177,7 +177,7 @@ class Fleet:
                     raise Failure("%s: a run began while another one was under way" % name)
                 open_, slot = r["run"], r.get("slot")
                 if slot in done:
-                    raise Failure("%s: the slot %d ran again, and was done" % (name, slot))
+                    raise Failure("%s: the slot %d ran again, although it was done" % (name, slot))
             elif r["kind"] == "ended":
                 if r["run"] != open_ or r.get("slot") != slot:
                     raise Failure("%s: a run ended that was not under way" % name)
@@ -187,7 +187,7 @@ class Fleet:
                 if (result == "ok") != (len(receipts) == 2 and "dump" in r) and result != "partial":
                     raise Failure("%s: %s with %d receipts" % (name, result, len(receipts)))
                 if receipts and "dump" not in r:
-                    raise Failure("%s: receipts, and no dump" % name)
+                    raise Failure("%s: receipts, but no dump" % name)
                 ended[r["run"].hex()] = r
         return ended, open_
 
@@ -204,7 +204,7 @@ class Fleet:
         for r in rows:
             e = ended.get(r["run"])
             if e is None:
-                raise Failure("%s: the run %s is listed, and is not in the journal" % (name, r["run"]))
+                raise Failure("%s: the run %s is listed, but not in the journal" % (name, r["run"]))
             if r["result"] != e["result"] or r["copies"] != len(e.get("receipts", [])):
                 raise Failure("%s: the run %s is listed as %s, %d copies; the journal has %s" % (
                     name, r["run"], r["result"], r["copies"], e["result"]))
@@ -238,7 +238,7 @@ class Fleet:
                 for receipt in run.get("receipts", []):
                     self.receipts += 1
                     if run["dump"].hex() not in has[receipt["store"]]:
-                        raise Failure("%s: the dump %s is acknowledged, and %s has it not" % (
+                        raise Failure("%s: the dump %s is acknowledged, but %s lacks it" % (
                             name, run["dump"].hex(), receipt["store"]))
         self.runs = journals
         for service in self.services():

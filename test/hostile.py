@@ -547,7 +547,7 @@ def checksums(outside):
         p.flush(**field)
         p.entry(AFTER[0], data=[AFTER[1]])
         Case("F06", "block with %s %d" % next(iter(field.items())), p.finish(), root=[2, 5, 6], verify=[2, 5, 6], inside={"f": "none"})
-    Case("F07", "altered, and all checks made anew", pack((b"f", {"data": [b"altered"]})), inside={"f": file("altered"), **GOOD_AFTER})
+    Case("F07", "altered, with all checks recomputed", pack((b"f", {"data": [b"altered"]})), inside={"f": file("altered"), **GOOD_AFTER})
     p = Pack()
     p.entry(b"damaged-member", data=[b"x" * 500])
     p.flush(check=7)

@@ -65,7 +65,7 @@ class Store:
         s = storereader.Store(self.path)
         for ident in ids:
             if bytes.fromhex(ident) not in s.dumps:
-                raise Failed("dump %s: the second reader has it not" % ident)
+                raise Failed("dump %s: the second reader does not find it" % ident)
             try:
                 d = storereader.Dump(s, *s.dumps[bytes.fromhex(ident)][1:], None)
                 for chunk in d.ids:
@@ -78,7 +78,7 @@ class Store:
         run(self.fdump, "verify", self.path)
         for ident in ids:
             if ident in was and self.restored(ident) != was[ident]:
-                raise Failed("dump %s restores to something else" % ident)
+                raise Failed("dump %s restores to another tree" % ident)
         if outside:
             self.read_outside(ids)
         return ids

@@ -98,7 +98,7 @@ class Flips:
         with tempfile.TemporaryDirectory() as out:
             p = self.step(store, "restore", "restore", "-s", s, dump, "-C", out)
             if p and picture(out) != self.was[dump]:
-                raise Failed("restore: something else, and status 0")
+                raise Failed("restore: wrong content, but status 0")
         change(self.tree, self.rng, 40, 3000)
         shutil.rmtree(self.state + ".now", ignore_errors=True)
         shutil.copytree(self.state, self.state + ".now")
@@ -107,7 +107,7 @@ class Flips:
         if p:
             p = self.step(store, "dumps", "dumps", "-s", s, "--json")
             if p and [json.loads(l)["dump"] for l in p.stdout.splitlines()] != self.dumps + list(more):
-                raise Failed("after a backup the list lacks dumps, and status 0")
+                raise Failed("after a backup the list lacks dumps, but status 0")
         self.step(store, "forget", "forget", "-s", s, "--keep-last", str(len(self.dumps) - 10), "--yes")
         self.step(store, "gc", "store", "gc", "--threshold", "1", s)
         self.step(store, "scrub", "store", "scrub", s)

@@ -104,7 +104,7 @@ def main():
             except Failed as e:
                 load.fail(str(e))
             looks += 1
-        print("%d kills, %s; %d dumps acknowledged; looked %d times; %d failed" % (load.kills, ", ".join(
+        print("%d kills, %s; %d dumps acknowledged; checked %d times; %d failed" % (load.kills, ", ".join(
             "%s %d" % r for r in sorted(load.runs.items())), sum(map(len, load.acknowledged.values())), looks, load.failed))
     return 1 if load.failed else 0
 
