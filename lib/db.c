@@ -269,10 +269,12 @@ struct db *db_open_copy(
 {
 	struct db *db = db_new(path, err);
 	char copy[FS_PROC_MAX];
+	struct err why = {0};
 	int got = -1, fd = -1;
 
-	if (db != NULL && (fd = fs_temporary(err)) < 0)
-		fd = memfd_create("fdump-index", MFD_CLOEXEC); /* fall back to memory */
+	if (db != NULL && (fd = fs_temporary(&why)) < 0 &&
+		(fd = memfd_create("fdump-index", MFD_CLOEXEC)) < 0) /* fall back to memory */
+		*err = why;
 	if (fd >= 0 && copy_to(db, fd, map, err) == 0) {
 		fs_proc_path(fd, copy);
 		got = open_env(db, &db->env, copy, map, COPIED | MDB_NOSUBDIR);

@@ -93,13 +93,14 @@ static void to_url(char *text)
 int rpc_token_text(char text[RPC_TOKEN_MAX], const struct rpc_token *t, struct err *err)
 {
 	uint8_t mem[MAP_MAX + CHECK_LEN];
-	struct form form = {.t = *t};
+	struct form form;
 	struct cbor_out out;
 	size_t len;
 	int ret = 0;
 
 	if (check(t, err) != 0)
 		return -1;
+	form = (struct form){.t = *t};
 	strcpy(form.role, rpc_role_name(t->role));
 	cbor_out_init(&out, mem, MAP_MAX);
 	cbormap_put(&out, token_fields, &form);

@@ -55,7 +55,7 @@ static int look_at(struct manager_service *s, const struct manager_alarm_row *ke
 	case MANAGER_TROUBLE_OVER:
 		if (!tell(s, &row, false, left))
 			return 0;
-		/* fallthrough */
+		__attribute__((fallthrough));
 	case MANAGER_TROUBLE_DROP:
 		manager_db_bytes(&key, row.alarm, strlen(row.alarm));
 		return manager_db_del(s->db, MANAGER_TABLE_ALARMS, &key, err) < 0 ? -1 : 0;

@@ -20,6 +20,7 @@
 #include "lib/name.h"
 #include "lib/size.h"
 #include "lib/tz.h"
+#include "rpc/token.h"
 
 /* The state of reading a configuration. */
 struct check {
@@ -272,18 +273,9 @@ static bool is_path(const char *value)
 /* HOST or HOST:PORT; a host with colons must be in brackets. */
 static bool is_address(const char *value)
 {
-	const char *port, *at;
-	size_t host = strcspn(value, ":");
+	char host[RPC_HOST_PORT_MAX + 1], port[8];
 
-	if (value[0] == '[' && (at = strchr(value, ']')) != NULL)
-		host = (size_t)(at - value) + 1;
-	port = value[host] == ':' ? value + host + 1 : "7421";
-	for (at = value; *at != 0; at++)
-		if (*at <= ' ' || *at >= 0x7f || *at == '/' || *at == '@')
-			return false;
-	return host > (value[0] == '[' ? 2u : 0u) && (value[host] == ':' || value[host] == 0) &&
-	       strlen(value) <= 255 && strspn(port, "0123456789") == strlen(port) &&
-	       strlen(port) <= 5 && atol(port) >= 1 && atol(port) <= 65535;
+	return rpc_address_split(value, host, port, "", NULL) == 0;
 }
 
 /* ---- keys ---- */
@@ -686,7 +678,9 @@ static int load_folder(struct check *check, const char *path, char *mem, struct 
 		ret = err_set(
 			err, ERR_LIMIT, "%s: more than %d files", folder, MANAGER_CONFIG_FILES_MAX);
 	for (i = 0; i < n; i++) {
-		if (ret == 0 && asprintf(&file, "%s/%s", folder, entries[i]->d_name) >= 0) {
+		if (ret == 0 && asprintf(&file, "%s/%s", folder, entries[i]->d_name) < 0) {
+			ret = err_set(err, ERR_NOMEM, "configuration: out of memory");
+		} else if (ret == 0) {
 			ret = load_file(check, file, mem, err);
 			free(file);
 		}

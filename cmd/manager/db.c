@@ -16,7 +16,8 @@
 
 #define MAP_MAX   (UINT64_C(64) << 30)
 #define CHECK_LEN 8
-#define DROP_MAX  2000 /* entries that are removed at a time */
+#define CHECK_MAX 10000 /* entries that are checked at a time */
+#define DROP_MAX  2000  /* entries that are removed at a time */
 
 /* The types of the rows. */
 static const struct {
@@ -54,6 +55,8 @@ struct manager_db {
 	void *ctx;
 	struct manager_db_damage damage[MANAGER_DAMAGED_MAX];
 	size_t damage_count;
+	enum manager_table checks;     /* the table that manager_db_check is at, */
+	struct manager_db_key checked; /* and the last key that it has checked there */
 };
 
 struct manager_db *manager_db_open(
@@ -67,6 +70,7 @@ struct manager_db *manager_db_open(
 		return NULL;
 	s->damaged = damaged;
 	s->ctx = ctx;
+	s->checks = MANAGER_TABLE_HOSTS;
 	buf_init(&s->value, CHECK_LEN + MANAGER_ROW_MAX);
 	for (i = 0; i < MANAGER_TABLES; i++)
 		names[i] = tables[i].name;
@@ -168,10 +172,9 @@ static int decode(struct manager_db *s, enum manager_table table, const struct m
 			    row, tables[table].size, tables[table].fields, &at, &len, NULL) == 0)
 			return 0;
 	}
-	if (find_damage(s, table, key) == NULL) {
+	if (s->damage_count < MANAGER_DAMAGED_MAX && find_damage(s, table, key) == NULL) {
+		s->damage[s->damage_count++] = (struct manager_db_damage){table, *key};
 		s->damaged(s->ctx, table, key);
-		if (s->damage_count < MANAGER_DAMAGED_MAX)
-			s->damage[s->damage_count++] = (struct manager_db_damage){table, *key};
 	}
 	return -1;
 }
@@ -303,20 +306,33 @@ int manager_db_drop_after(struct manager_db *s, enum manager_table table,
 
 /* --- damage ---------------------------------------------------------------- */
 
-static int look_at_none(void *ctx, const struct manager_db_key *key, const void *row)
-{
-	(void)ctx, (void)key, (void)row;
-	return 0;
-}
-
 int manager_db_check(struct manager_db *s, struct err *err)
 {
-	enum manager_table table;
+	struct db_bytes key = {NULL, 0}, value;
+	struct db_txn *txn;
+	union any_row row;
+	unsigned i;
+	int ret = 0;
 
-	for (table = MANAGER_TABLE_HOSTS; table < MANAGER_TABLES; table++)
-		if (manager_db_each(s, table, NULL, look_at_none, NULL, err) != 0)
-			return -1;
-	return 0;
+	if (begin_read(s, &txn, err) != 0)
+		return -1;
+	if (s->checked.len > 0)
+		key = key_bytes(&s->checked);
+	for (i = 0; i < CHECK_MAX && ret == 0; i++) {
+		ret = db_next(txn, s->checks, &key, &value, err);
+		if (ret == 0 && key.len <= sizeof s->checked.bytes) {
+			manager_db_bytes(&s->checked, key.at, key.len);
+			decode(s, s->checks, &s->checked, &value, &row);
+		} else if (ret == 1) {
+			s->checks = s->checks + 1 < MANAGER_TABLES ? s->checks + 1
+								   : MANAGER_TABLE_HOSTS;
+			s->checked.len = 0;
+			key = (struct db_bytes){NULL, 0};
+			ret = s->checks == MANAGER_TABLE_HOSTS;
+		}
+	}
+	end_read(s, txn);
+	return ret;
 }
 
 size_t manager_db_damage(const struct manager_db *s, const struct manager_db_damage **found)

@@ -93,7 +93,9 @@ int manager_db_each(struct manager_db *db, enum manager_table table,
 int manager_db_drop_after(struct manager_db *db, enum manager_table table,
 	const struct manager_db_key *key, struct err *err);
 
-/* Checks every entry, so that all damaged ones are known. Returns 0, or -1 with err set. */
+/* Checks entries, so that damaged ones are known: some thousands at a time, from where the call
+ * before stopped. Returns 0: there are more; 1: all were checked, and the next call begins again;
+ * -1 with err set. */
 int manager_db_check(struct manager_db *db, struct err *err);
 /* The entries that were found to be damaged and have not been written or removed since. *found is
  * valid until the next call. Returns how many; at most MANAGER_DAMAGED_MAX are kept, but all are

@@ -61,7 +61,7 @@ struct manager_service {
 	size_t store_count;
 	struct manager_report *reports; /* not finished, oldest first */
 	unsigned placed;                /* how many of them have a place */
-	struct rpc_timer commit, tend, call, alarms;
+	struct rpc_timer commit, tend, check, call, alarms;
 	/* Enrolment. */
 	struct rpc_enroll_server *enroll;
 	struct rpc_sponsors *sponsors;

@@ -19,6 +19,7 @@
 #include "rpc/tls.h"
 
 #define DEADLINE_MS 60000
+#define CHECK_MS    1000          /* between parts of a check of the state */
 #define TEND_MS     3600000       /* between checks of the own certificates */
 #define KEEP_SEC    (400 * 86400) /* how long runs and the audit are kept */
 
@@ -223,12 +224,16 @@ static void drop_old(struct manager_service *s)
 static void on_damaged(void *ctx, enum manager_table table, const struct manager_db_key *key)
 {
 	struct manager_service *s = ctx;
+	const struct manager_db_damage *found;
 	char text[ESC_MAX(MANAGER_KEY_ROOM)];
 
 	esc_name(text, sizeof text, key->bytes, key->len);
 	manager_inner_log(s, MANAGER_ERROR,
 		"state: a damaged entry in the table '%s', counted as missing: %s",
 		manager_db_name(table), text);
+	if (manager_db_damage(s->db, &found) == MANAGER_DAMAGED_MAX)
+		manager_inner_log(s, MANAGER_ERROR,
+			"state: too many damaged entries; further ones are not listed");
 	s->new_damage = true;
 }
 
@@ -246,15 +251,17 @@ static const char *agent_of(const struct manager_db_damage *entry)
 	return name_ok(name, strlen(name)) ? name : NULL;
 }
 
-/* Checks all entries. If entries of an agent are damaged, the agent is asked for its journal again,
- * and they are rewritten from it. */
-static void check_state(struct manager_service *s)
+/* Checks entries, a limited number at a time, until all are checked. If entries of an agent are
+ * damaged, the agent is asked for its journal again, and they are rewritten from it. */
+static void check_state(void *arg)
 {
+	struct manager_service *s = arg;
 	const struct manager_db_damage *found;
 	struct manager_host_row row;
 	struct err err = {0};
 	size_t i, count;
 	int ret = manager_db_check(s->db, &err);
+	bool over = ret != 0;
 
 	count = s->new_damage ? manager_db_damage(s->db, &found) : 0;
 	for (i = 0; i < count && ret >= 0; i++) {
@@ -270,6 +277,8 @@ static void check_state(struct manager_service *s)
 	if (count > 0)
 		manager_inner_call_all(s);
 	s->new_damage = false;
+	if (ret >= 0 && !over)
+		rpc_timer_start(&s->check, s->o.loop, CHECK_MS, check_state, s);
 }
 
 /* Renews the own certificates if they are due. */
@@ -457,6 +466,7 @@ void manager_service_free(struct manager_service *s)
 		return;
 	s->ending = true;
 	rpc_timer_stop(&s->tend);
+	rpc_timer_stop(&s->check);
 	rpc_timer_stop(&s->call);
 	rpc_timer_stop(&s->alarms);
 	if (s->db != NULL && manager_inner_commit(s, &err) != 0)

@@ -357,7 +357,9 @@ static int parse_key(struct parse *p, struct manager_section *section,
 	if (first != NULL)
 		return parse_values(p, first);
 	ret = parse_values(p, &key);
-	if (key.rule != NULL && grow(p, &section->keys, section->count, sizeof key))
+	/* A list where one value was expected may be empty: it was reported. */
+	if (key.rule != NULL && (key.rule->list || key.count > 0) &&
+		grow(p, &section->keys, section->count, sizeof key))
 		section->keys[section->count++] = key;
 	else
 		free(key.values);
@@ -440,6 +442,7 @@ int manager_syntax_read(struct manager_syntax *syntax, const char *file, const c
 	struct err *err)
 {
 	size_t name_len = strlen(file);
+	const char *zero;
 	struct parse p = {
 		.rules = rules, .syntax = syntax, .problem = on_problem, .ctx = ctx, .line = 1};
 
@@ -452,11 +455,16 @@ int manager_syntax_read(struct manager_syntax *syntax, const char *file, const c
 	p.at = syntax->text + name_len + 2;
 	memcpy(p.at, text, len);
 	p.at[len] = 0;
+	zero = memchr(text, 0, len);
+	if (zero != NULL) {
+		for (; text < zero; text++)
+			p.line += *text == '\n';
+		problem(&p, p.line, "a zero byte: this is not a text file");
+		return p.wrong;
+	}
 	next(&p);
 	while (p.token != END && parse_section(&p) == 0)
 		continue;
-	if (p.token == END && p.at < syntax->text + name_len + 2 + len)
-		problem(&p, p.line, "a zero byte: this is not a text file");
 	if (!p.no_memory)
 		return p.wrong;
 	manager_syntax_free(syntax);

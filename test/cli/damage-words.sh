@@ -25,7 +25,7 @@ hurt hurt 2500000
 head -c 3000000 whole >cut
 echo text >none
 run 5 unpack -f hurt -C back
-says 'offset [0-9]+: ENTRY block [0-9]+: the payload's checksum does not match \(what is in it is lost\)'
+says 'offset [0-9]+: ENTRY block [0-9]+: the payload.s checksum does not match \(what is in it is lost\)'
 says 'offset [0-9]+: big: lost: part of it is in a block that is damaged or missing'
 says 'stopped at damage .*--skip-damaged'
 run 5 unpack --skip-damaged -f hurt -C back
@@ -57,8 +57,8 @@ for command in "restore -C back latest" "cat latest big" "export latest -f p" "r
 	# shellcheck disable=SC2086 # words
 	run 5 $command -s ./one
 	[ "$(wc -l <err)" = 2 ] || fail "$command: not two lines"
-	says 'big: lost: chunk [0-9a-f]{12}: volume 00000001 at [0-9]+: a block's checksum does not match'
-	says "fdump ${command%% *}: chunks are lost: name by -s another store .*fdump store scrub, then replicate"
+	says 'big: lost: chunk [0-9a-f]{12}: volume 00000001 at [0-9]+: a block.s checksum does not match'
+	says "fdump ${command%% *}: chunks are lost: name another store that has the dump with -s, .*fdump store scrub, then replicate"
 done
 run 5 diff -s ./one latest --live
 once 'big: '

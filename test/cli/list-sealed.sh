@@ -45,6 +45,6 @@ p[1500000] ^= 1
 open("bad", "wb").write(p)
 END
 fails 5 verify bad
-grep -q "the payload's checksum does not match" out
+grep -q "the payload.s checksum does not match" out
 fails 0 cat --key k -f bad small
 fails 5 cat --key k -f bad big

@@ -30,7 +30,7 @@ rm -r one
 cp -a whole one
 truncate -s "$cut" one/volumes/00000001.vol
 status_of "$FDUMP" store rebuild one
-[ $status = 5 ] && grep -q "volume 00000001: has $cut bytes, and had" err || fail "a cut volume: status $status"
+[ $status = 5 ] && grep -q "volume 00000001: $cut bytes long, expected" err || fail "a cut volume: status $status"
 grep -q "dump ${second:0:12}.*: is lost" err && ! grep -q "${first:0:12}" err || fail "does not name dump $second"
 
 # The index is older than the last writes, as after a crash: the dumps that it had are still known.

@@ -285,8 +285,10 @@ static void refused_syntax(void **state)
 	refuse("defaults { exclude = {/etc//x} }\n", "m.conf:1: a value that contains");
 	refuse("job { }\n", "needs a name, in quotes");
 	refuse("defaults {\n zone = UTC\"\"\n}\n", "m.conf:2: expected a key or '}', found ''");
+	refuse("defaults { copies = {} }\n", "m.conf:1: copies: expected one value, found a list");
+	refuse("alarm { hook = {} }\n", "m.conf:1: hook: expected one value, found a list");
 	refuse("defaults { copies = {1} }\n", "m.conf:1: copies: expected one value, found a list");
-	refuse("defaults { copies += 1 }\n", "m.conf:1: copies: '+=' is for lists");
+	refuse("defaults { copies += 1 }\n", "m.conf:1: copies: '+=' is allowed only for lists");
 	refuse("defaults {\n copies 1 }\n", "m.conf:2: expected '=', found '1'");
 	refuse("defaults { copies = , }\n", "m.conf:1: expected a value, found ','");
 	refuse("defaults { stores = {\"s\",,} }\n", "m.conf:1: expected a value, found ','");

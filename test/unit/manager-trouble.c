@@ -145,7 +145,7 @@ static void agents(void **state)
 	expect(only(&a, NOW), "agent/web1/refused", "plan refused", true, ": its log says why");
 	strcpy(a.refused, MANAGER_SAYS_REFUSED ": job x is to read /etc");
 	expect(only(&a, NOW), "agent/web1/refused", "plan refused", true,
-		"follows: job x is to read /etc");
+		"plan: job x is to read /etc");
 	assert_int_equal(nth(0)->wait_sec, 0);
 }
 
@@ -220,7 +220,7 @@ static void jobs(void **state)
 	strcpy(lasts[1].text, "s1: another key");
 	assert_int_equal(list(&facts, NOW), 1);
 	expect(nth(0), "agent/web1/identity/web", "store changed", true,
-		"knows: s1: another key (if");
+		"identity: s1: another key (if");
 	lasts[1].changed = false;
 	/* The state of a job. */
 	rows[0].severity = MANAGER_STATE_COPIES;
