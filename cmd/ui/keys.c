@@ -138,7 +138,7 @@ int ui_keys_open(
 	struct buf der;
 	int ret;
 
-	*keys = (struct ui_keys){NULL};
+	memset(keys, 0, sizeof *keys);
 	if (root_paths(key, cert, dir, err) != 0)
 		return -1;
 	if (access(key, F_OK) != 0)

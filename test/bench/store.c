@@ -75,7 +75,7 @@ static void fill(struct db *db, uint64_t count)
 
 	for (n = 0; n < count; n++) {
 		struct store_chunk_row row = {
-			{(uint32_t)(n >> 8), (uint32_t)n << 20, MIB}, MIB, false};
+			.place = {(uint32_t)(n >> 8), (uint32_t)n << 20, MIB}, .raw_len = MIB};
 
 		if (n % DB_BATCH == 0)
 			must(db_begin(db, true, &txn, &err) == 0);

@@ -451,10 +451,11 @@ static void play(const struct day *day)
 			append(record);
 			end_at = t + pick(2 * HOUR);
 		} else if (day->orders > 0 && !job.running && pick(day->orders) == 0) {
+			run++;
 			append((struct manager_record){.kind = MANAGER_STARTING,
 				.job = "j",
 				.time = now,
-				.run = {(uint8_t)++run, (uint8_t)(run >> 8), 2}});
+				.run = {(uint8_t)run, (uint8_t)(run >> 8), 2}});
 			end_at = t + pick(2 * HOUR);
 		} else if (!job.running) {
 			/* No slot is lost: all up to now are dealt with, and the next one is waited

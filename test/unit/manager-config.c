@@ -72,7 +72,7 @@ static const char example[] =
 static struct manager_plan plan_of(
 	const char *agent, const struct manager_plan_store *known, size_t count)
 {
-	struct manager_plan plan;
+	struct manager_plan plan = {0};
 	struct err err = {0};
 	struct buf buf;
 
