@@ -263,27 +263,30 @@ static int begin_entry(struct dump_replay *r, struct buf *plan, const struct pac
 {
 	struct cbor_out out;
 	uint8_t *to;
-	size_t len;
+	size_t before;
 
 	if (r->o.there != NULL && head->type == PACK_REGULAR)
 		r->skipping = r->o.there(r->o.ctx, head);
 	if (r->skipping)
 		return 0;
-	if (put_ways(r, plan, head->path, err) != 0 ||
-		(to = buf_room(plan, PACK_HEAD_MAX, err)) == NULL)
+	if (put_ways(r, plan, head->path, err) != 0)
 		return -1;
 	r->entries++;
-	cbor_out_init(&out, to, PACK_HEAD_MAX);
-	if (start != NULL)
-		cbor_put_encoded(&out, start, (size_t)(r->here.in.at - start));
-	else
+	before = plan->len;
+	if (start != NULL) {
+		if (buf_add(plan, start, (size_t)(r->here.in.at - start), err) != 0)
+			return -1;
+	} else { /* room for the longest: rare, since each plan keeps its memory */
+		if ((to = buf_room(plan, PACK_HEAD_MAX, err)) == NULL)
+			return -1;
+		cbor_out_init(&out, to, PACK_HEAD_MAX);
 		pack_head_put(&out, head, false);
-	if (cbor_out_full(&out))
-		return err_set(err, ERR_LIMIT, "manifest: an entry's head is too long");
-	len = cbor_out_len(&out);
-	buf_took(plan, len);
+		if (cbor_out_full(&out))
+			return err_set(err, ERR_LIMIT, "manifest: an entry's head is too long");
+		buf_took(plan, cbor_out_len(&out));
+	}
 	buf_clear(&r->head);
-	return buf_add(&r->head, to, len, err);
+	return buf_add(&r->head, plan->data + before, plan->len - before, err);
 }
 
 /* Handles a HEAD: decides whether the entry is wanted. */
