@@ -62,7 +62,7 @@ class Full:
     def try_it(self, what, args, env=None, **more):
         p = subprocess.run(args, capture_output=True, text=True, timeout=120, env=env)
         if p.returncode not in (0, 7) or p.returncode == 7 and "no space" not in p.stderr.lower() \
-                and "its largest size" not in p.stderr:
+                and "its maximum size" not in p.stderr:
             raise Failed("%s: status %d: %s" % (what, p.returncode, p.stderr.strip()[-300:]))
         return p
     def size(self, store):
