@@ -318,7 +318,7 @@ static const struct ui_option options[] = {
 		UI_AT(struct run, wait)},
 	{0, "cancel", UI_FLAG, "instead: end the runs that are under way",
 		UI_AT(struct run, cancel)},
-	{0, "hold", UI_FLAG, "instead: start no run of it until it is released",
+	{0, "hold", UI_FLAG, "instead: start no scheduled run until it is released",
 		UI_AT(struct run, hold)},
 	{0, "release", UI_FLAG, "instead: let runs start again", UI_AT(struct run, release)},
 	{.shared = "oISj"},

@@ -62,6 +62,7 @@ grep -q "the configuration has no job sytem (its jobs: system)" err || fail "$(c
 m1 run system --hold >out
 held() { m1 status | grep -q "web1 *system *held"; }
 await 5 held || fail "$(m1 status)"
+m1 run system --agent web1 --wait >out || fail "an ordered run of a held job: $? $(cat out)"
 m1 run system --release >/dev/null
 
 # A path of the job that does not exist is named wherever the run is shown.
