@@ -95,7 +95,7 @@ await 5 away || fail "$(m1 status)"
 # A dump's record has its job, the slot (0: by order), and the plan's version.
 "$FDUMP" dumps -s "$work/store" --json >out
 [ "$(grep -c '"name":"system"' out)" = "$(wc -l <out)" ] || fail "names: $(cat out)"
-[ "$(grep -c '"slot":0,' out)" = 5 ] && head -n 1 out | grep -q '"slot":1[0-9]*,' || fail "slots: $(cat out)"
+[ "$(grep -c '"slot":0,' out)" = 6 ] && head -n 1 out | grep -q '"slot":1[0-9]*,' || fail "slots: $(cat out)"
 plan=$(sha256sum web1/var/agent/plan | cut -c1-16)
 tail -n 1 out | grep -q "\"plan\":\"$plan\"" || fail "plan $plan: $(cat out)"
 
