@@ -37,6 +37,7 @@
 #include "lib/zst.h"
 
 #define PROGRESS_MS 5000 /* between two lines of --progress */
+#define LOST_SHARE  20   /* of the patience, for a store whose connection is lost: 30 s */
 #define HEAL_ROUNDS 3    /* runs that read only the files with lost chunks again */
 #define LOCK_MAX    ((int64_t)10 * 366 * 86400) /* seconds; a mistyped lock can't be undone */
 
@@ -100,6 +101,8 @@ static int check(struct options *o)
 	if (o->o.store_count == 0)
 		return ui_usage(
 			"backup", "no STORE given (-s STORE; 'fdump store init DIR' makes one)");
+	if (o->o.store_count > 1) /* the others go on; it catches up at the end */
+		o->o.access.lost_ms = o->o.access.patience_ms / LOST_SHARE;
 	if (ui_stores_new(&o->stores, o->o.stores, o->o.store_count, &o->o.access, &err) != 0)
 		return ui_usage("backup", "%s", err.message);
 	if ((size_t)o->copies > o->o.store_count)

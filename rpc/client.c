@@ -83,6 +83,7 @@ struct rpc_client {
 	unsigned flying;
 	bool was_up, shut;
 	int64_t progress_ms;
+	int64_t lost_at;  /* when the last connection was lost */
 	int64_t close_at; /* 0: not closing */
 
 	/* The greeting is kept once it has been answered, and is sent again at the
@@ -361,6 +362,8 @@ static void send_queue(struct rpc_client *c)
 static void set_down(struct rpc_client *c)
 {
 	assert(c->flying == 0);
+	if (c->conn != NULL)
+		c->lost_at = rpc_loop_now_ms(c->loop);
 	c->conn = NULL;
 	rpc_timer_stop(&c->greeting_busy);
 	atomic_store(&c->up, false);
@@ -425,23 +428,31 @@ static void give_up_waiting(struct rpc_client *c, int64_t ms)
 	give_up(c, &why);
 }
 
-/* How long there may be no progress in the current state. */
-static int64_t patience(const struct rpc_client *c)
+/* How long there may be no progress in the current state, and from when on. */
+static int64_t patience(const struct rpc_client *c, int64_t *since)
 {
-	return c->was_up || c->opts.connect_ms == 0 ? c->opts.patience_ms : c->opts.connect_ms;
+	*since = c->progress_ms;
+	if (!c->was_up && c->opts.connect_ms != 0)
+		return c->opts.connect_ms;
+	if (c->was_up && c->conn == NULL && c->opts.lost_ms != 0) {
+		if (c->lost_at > *since)
+			*since = c->lost_at;
+		return c->opts.lost_ms;
+	}
+	return c->opts.patience_ms;
 }
 
 static void on_timer(void *arg)
 {
 	struct rpc_client *c = arg;
-	int64_t now = rpc_loop_now_ms(c->loop);
+	int64_t now = rpc_loop_now_ms(c->loop), since, most = patience(c, &since);
 	struct err why = {0};
 
 	if (c->close_at != 0 && now >= c->close_at) {
 		err_set(&why, ERR_CANCELLED, "%s: closed before it answered", c->name);
 		give_up(c, &why);
-	} else if ((c->queue != NULL || c->flying > 0) && now >= c->progress_ms + patience(c)) {
-		give_up_waiting(c, patience(c));
+	} else if ((c->queue != NULL || c->flying > 0) && now >= since + most) {
+		give_up_waiting(c, most);
 	}
 	kick(c);
 }
@@ -449,10 +460,11 @@ static void on_timer(void *arg)
 /* The timer always runs, so that the loop does not end by itself. */
 static void arm(struct rpc_client *c)
 {
-	int64_t now = rpc_loop_now_ms(c->loop), at = now + LONG_MS;
+	int64_t now = rpc_loop_now_ms(c->loop), at = now + LONG_MS, since, most;
 
+	most = patience(c, &since);
 	if (c->queue != NULL || c->flying > 0)
-		at = c->progress_ms + patience(c);
+		at = since + most;
 	if (c->close_at != 0 && c->close_at < at)
 		at = c->close_at;
 	rpc_timer_start(&c->timer, c->loop, at > now ? at - now : 0, on_timer, c);

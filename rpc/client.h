@@ -48,6 +48,8 @@ struct rpc_client_opts {
 	/* The same until the first connection is up, so that a wrong address is not tried
 	 * for so long. 0: patience_ms. */
 	int64_t connect_ms;
+	/* The same while the connection is lost, after the first one was up. 0: patience_ms. */
+	int64_t lost_ms;
 	int64_t wait_min_ms, wait_max_ms; /* between attempts; 0, 0: as in rpc/dial.h */
 	unsigned calls_max;               /* 0: RPC_CALLS_MAX */
 };

@@ -369,6 +369,8 @@ static void wait_room(
 		copy->held_up_ms += f->o.now_ms() - before;
 	if (ret < 0)
 		leave(f, copy, &why);
+	else if (ret == STORE_NO_ROOM && copy->held_up_ms > DUMP_SLOW_MS && why.code != ERR_NONE)
+		leave(f, copy, &why); /* it is not connected */
 	else if (ret == STORE_NO_ROOM && copy->held_up_ms > DUMP_SLOW_MS)
 		leave_for(f, copy, "it is slower than the others, which are enough");
 	else if (ret == STORE_NO_ROOM && f->o.now_ms() - since_ms > DUMP_STALL_MS)

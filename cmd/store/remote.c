@@ -70,6 +70,7 @@ static int dial(struct remote *r, const struct store_address *to, struct err *er
 		.times = net->times,
 		.patience_ms = r->base.access.patience_ms,
 		.connect_ms = net->connect_ms,
+		.lost_ms = r->base.access.lost_ms,
 	};
 	struct rpc_cert_info info;
 
@@ -150,8 +151,7 @@ static bool wait_greeted(struct remote *r, int64_t until_ms)
 	return greeted;
 }
 
-/* Tells the user which store it waits for, and why. */
-static void tell_wait(struct remote *r)
+void store_remote_tell_wait(struct remote *r)
 {
 	const struct store_access *access = &r->base.access;
 	char text[ERR_MESSAGE_MAX + NAME_LEN_MAX + 32];
@@ -172,7 +172,7 @@ static int remote_open(struct store *s, int64_t wait_ms, struct err *err)
 	bool greeted = wait_greeted(r, !r->told && tell < end ? tell : end);
 
 	if (!greeted && !r->told && uptime_ms() >= tell) {
-		tell_wait(r);
+		store_remote_tell_wait(r);
 		greeted = wait_greeted(r, end);
 	}
 	if (!greeted) {
@@ -217,9 +217,17 @@ static void remote_cancel(struct store *s)
 	rpc_client_cancel(((struct remote *)s)->client);
 }
 
+static void ignore_answer(void *arg, const struct rpc_client_answer *answer)
+{
+	(void)arg;
+	(void)answer;
+}
+
 static void remote_close(struct store *s)
 {
-	struct rpc_client_request request = {.method = STORE_METHOD_END, .timeout_ms = CLOSE_MS};
+	struct rpc_client_request request = {
+		.method = STORE_METHOD_END, .timeout_ms = CLOSE_MS, .done = ignore_answer};
+	uint8_t mem[STORE_HAVE_PARAMS];
 	struct store_params params = {.size = 0};
 	struct remote *r = (struct remote *)s;
 	bool idle;
@@ -234,8 +242,10 @@ static void remote_close(struct store *s)
 	memcpy(params.run, r->run_id, sizeof params.run);
 	if (!idle)
 		rpc_client_cancel(r->client);
-	else if (s->begun)
-		store_remote_ask(r, &request, store_end_fields, &params, NULL, NULL);
+	else if (s->begun) { /* hang_up waits for the answer, but not for long */
+		store_remote_params(&request, mem, store_end_fields, &params);
+		rpc_client_start(r->client, &request, NULL);
+	}
 	hang_up(r, CLOSE_MS);
 	assert(r->puts == 0 && r->bytes == 0);
 	for (i = 0; i < STORE_REMOTE_AHEAD; i++)

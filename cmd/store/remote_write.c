@@ -191,6 +191,26 @@ static int take_room(struct remote *r, size_t len, int64_t wait_ms, struct err *
 	return ret;
 }
 
+/* A put found no room. If that is for want of a connection, err says so, and the user is told once.
+ */
+static void check_lost(struct remote *r, struct err *err)
+{
+	struct rpc_client_stats stats;
+
+	rpc_client_stats(r->client, &stats);
+	if (stats.up) {
+		r->lost_at = 0;
+		return;
+	}
+	rpc_client_why(r->client, err);
+	if (r->lost_at == 0) {
+		r->lost_at = uptime_ms();
+		r->told = false;
+	} else if (!r->told && uptime_ms() - r->lost_at >= STORE_TELL_MS) {
+		store_remote_tell_wait(r);
+	}
+}
+
 static void give_room(struct remote *r, size_t len)
 {
 	mutex_lock(&r->lock);
@@ -218,6 +238,8 @@ int store_remote_put(struct store *s, struct store_parcel *parcel, int64_t wait_
 	if (store_record_get(&record, parcel->bytes, parcel->len, err) != 0)
 		return -1;
 	ret = take_room(r, parcel->len, wait_ms, err);
+	if (ret == STORE_NO_ROOM)
+		check_lost(r, err);
 	if (ret != STORE_TAKEN)
 		return ret;
 	put = malloc(sizeof *put);

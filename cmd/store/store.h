@@ -76,8 +76,9 @@ struct store_net {
 struct store_access {
 	int64_t wait_sec;    /* for the locks of a directory */
 	int64_t patience_ms; /* time without progress after which a store is abandoned */
-	store_waits *waits;  /* or NULL */
-	store_waits *dials;  /* called when a service has not answered for STORE_TELL_MS; or NULL */
+	int64_t lost_ms;    /* the same while the connection to a service is lost; 0: patience_ms */
+	store_waits *waits; /* or NULL */
+	store_waits *dials; /* called when a service has not answered for STORE_TELL_MS; or NULL */
 	void *ctx;
 	const struct store_net *net; /* to reach services; NULL: none can be reached */
 };
@@ -168,7 +169,7 @@ int store_have(struct store *store, const uint8_t *ids, size_t count, bool ask,
 enum store_taken { STORE_TAKEN = 0, STORE_NO_ROOM = 1 };
 /* Puts a record; the store takes a reference of its own. The record may be sent later: then an
  * error is returned by a later call. Returns STORE_TAKEN; STORE_NO_ROOM: nothing could be taken
- * within wait_ms; -1 with err set. */
+ * within wait_ms (if the connection is lost, err says why); -1 with err set. */
 int store_put(struct store *store, struct store_parcel *parcel, int64_t wait_ms, struct err *err);
 /* Waits until all that was put has arrived; in a directory it is durable then, in a service only
  * after a commit. *stored: bytes that were new to the store since it was opened. */
