@@ -151,19 +151,6 @@ static bool wait_greeted(struct remote *r, int64_t until_ms)
 	return greeted;
 }
 
-void store_remote_tell_wait(struct remote *r)
-{
-	const struct store_access *access = &r->base.access;
-	char text[ERR_MESSAGE_MAX + NAME_LEN_MAX + 32];
-	struct err why;
-
-	r->told = true;
-	rpc_client_why(r->client, &why);
-	snprintf(text, sizeof text, "waiting for store %s: %s", r->base.name, why.message);
-	if (access->dials != NULL)
-		access->dials(access->ctx, text);
-}
-
 static int remote_open(struct store *s, int64_t wait_ms, struct err *err)
 {
 	struct remote *r = (struct remote *)s;

@@ -191,6 +191,19 @@ static int take_room(struct remote *r, size_t len, int64_t wait_ms, struct err *
 	return ret;
 }
 
+void store_remote_tell_wait(struct remote *r)
+{
+	const struct store_access *access = &r->base.access;
+	char text[ERR_MESSAGE_MAX + NAME_LEN_MAX + 32];
+	struct err why;
+
+	r->told = true;
+	rpc_client_why(r->client, &why);
+	snprintf(text, sizeof text, "waiting for store %s: %s", r->base.name, why.message);
+	if (access->dials != NULL)
+		access->dials(access->ctx, text);
+}
+
 /* A put found no room. If that is for want of a connection, err says so, and the user is told once.
  */
 static void check_lost(struct remote *r, struct err *err)
