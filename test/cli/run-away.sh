@@ -24,11 +24,10 @@ agent=$pid
 known() { m1 runs --agent web1 --json | grep -q '"result":"ok"'; }
 await 20 known || fail "the first run: $(cat web1.agent.log)"
 
-export FDUMP_TEST_TIMES=1000,2000,3000
 # order: starts a run that does not end, and a command that waits for it: $waits.
 order() {
 	touch shut
-	m1 run system --agent web1 --wait >out 2>err &
+	FDUMP_TEST_TIMES=1000,2000,3000 m1 run system --agent web1 --wait >out 2>err &
 	waits=$!
 	await 10 grep -q 'web1: accepted' out || fail "not accepted: $(cat out err)"
 }
