@@ -227,7 +227,8 @@ static void on_hello_done(void *arg, const struct err *err)
 	p->call = NULL;
 	if (err != NULL && p->conn != NULL && !rpc_conn_is_lost(p->conn))
 		say(p->uplink, true, "manager %s: hello: %s", p->at.name, err->message);
-	if (err == NULL && p->again)
+	/* Also after a refusal: the manager may have changed its mind while it was on its way. */
+	if (p->again && p->conn != NULL && !rpc_conn_is_lost(p->conn))
 		say_hello(p);
 }
 
