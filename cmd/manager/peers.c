@@ -251,10 +251,14 @@ static void call_all(void *arg)
 	struct manager_service *s = arg;
 	struct manager_link *link;
 
-	for (link = s->links; link != NULL; link = link->next)
-		/* If this fails, the next hello will bring the news. */
-		if (link->hello)
+	for (link = s->links; link != NULL; link = link->next) {
+		enum rpc_role role = rpc_conn_peer(link->conn)->role;
+
+		/* Those whose hello was refused too: they may be let in now. If this fails, the
+		 * next hello will bring the news. */
+		if (role == RPC_AGENT || role == RPC_STORE)
 			rpc_notify(link->conn, MANAGER_METHOD_PLAN_CHANGED, "\xa0", 1, NULL);
+	}
 }
 
 void manager_inner_call_all(struct manager_service *s)
