@@ -98,8 +98,8 @@ int manager_db_drop_after(struct manager_db *db, enum manager_table table,
  * -1 with err set. */
 int manager_db_check(struct manager_db *db, struct err *err);
 /* The entries that were found to be damaged and have not been written or removed since. *found is
- * valid until the next call. Returns how many; at most MANAGER_DAMAGED_MAX are kept, but all are
- * reported to the callback. */
+ * valid until the next call. Returns how many; at most MANAGER_DAMAGED_MAX are kept and reported to
+ * the callback. */
 #define MANAGER_DAMAGED_MAX 256
 struct manager_db_damage {
 	enum manager_table table;

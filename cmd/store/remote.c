@@ -129,6 +129,7 @@ static int remote_open_start(struct store *s, struct err *err)
 
 	r->since_ms = uptime_ms();
 	r->told = r->greeted = false;
+	r->lost_at = 0;
 	r->open_why = (struct err){0};
 	if (find(r, &to, err) != 0 || dial(r, &to, err) != 0)
 		return -1;
