@@ -12,6 +12,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "lib/err.h"
@@ -22,6 +23,9 @@
 #define ROOM      65536 /* a disk with less free space counts as full */
 /* Flags for a database that nobody writes to. */
 #define COPIED (MDB_NOTLS | MDB_NORDAHEAD | MDB_RDONLY | MDB_NOLOCK)
+/* To open a database that another process is closing (stale_locks). */
+#define TRIES    200
+#define PAUSE_MS 10
 
 struct db {
 	MDB_env *env;
@@ -190,9 +194,20 @@ static int open_tables(
 	return got == 0 ? 0 : fail(err, got, "open");
 }
 
-/* Opens an environment at a path. The caller must close *env even if this
- * fails. */
-static int open_env(
+/* In LMDB 0.9.27 to 0.9.31 the last process that closes a database destroys the mutexes of its lock
+ * file, even if another one has just begun to open it; that one gets EINVAL from then on
+ * (ITS#10095). Whoever opens it next makes new mutexes. */
+static bool stale_locks(const struct db *db, MDB_env *env)
+{
+	MDB_txn *txn;
+	int got = SAFE(db, mdb_txn_begin(env, NULL, MDB_RDONLY, &txn));
+
+	if (got == 0)
+		enter(db), mdb_txn_abort(txn), leave(0);
+	return got == EINVAL;
+}
+
+static int try_env(
 	const struct db *db, MDB_env **env, const char *path, uint64_t map, unsigned flags)
 {
 	int got = mdb_env_create(env);
@@ -206,6 +221,22 @@ static int open_env(
 	if (got == 0)
 		got = mdb_env_set_mapsize(*env, map);
 	return got == 0 ? SAFE(db, mdb_env_open(*env, path, flags, 0600)) : got;
+}
+
+/* Opens an environment at a path. The caller must close *env even if this
+ * fails. */
+static int open_env(
+	const struct db *db, MDB_env **env, const char *path, uint64_t map, unsigned flags)
+{
+	const struct timespec pause = {.tv_nsec = PAUSE_MS * 1000000L};
+	int tries = TRIES, got;
+
+	while ((got = try_env(db, env, path, map, flags)) == 0 && stale_locks(db, *env) &&
+		--tries > 0) {
+		enter(db), mdb_env_close(*env), leave(0);
+		nanosleep(&pause, NULL);
+	}
+	return got;
 }
 
 static struct db *db_new(const char *path, struct err *err)
