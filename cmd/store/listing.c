@@ -2,6 +2,7 @@
  * of a dump's list of chunks are open records of the dump's domain. */
 #include "cmd/store/listing.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -368,12 +369,14 @@ static int look_for(void *ctx, const uint8_t *id, struct err *err)
 	if (w->check != NULL && is_stopped(w->check))
 		return 1;
 	store_chunk_key(w->domain, id, chunk.key);
-	got = engine_find(w->store, w->txn, chunk.key, &row, err);
+	got = store_row_get(w->txn, STORE_CHUNKS, chunk.key, &row, err);
 	if (got < 0)
 		return -1;
-	chunk.place = row.place;
-	if (got == 0 && !row.damaged && (w->check == NULL || !is_bad(w->check, &chunk)))
-		return 0;
+	if (got == 0) {
+		chunk.place = row.place;
+		if (!row.damaged && (w->check == NULL || !is_bad(w->check, &chunk)))
+			return 0;
+	}
 	w->lacks = true;
 	if (w->missing == NULL)
 		return 1;
@@ -402,6 +405,7 @@ int engine_whole(struct engine *s, struct db_txn *txn, const struct store_dump *
 {
 	struct whole w = {.store = s, .txn = txn, .missing = missing};
 
+	assert(mutex_held(&s->writer) && s->pending_count == 0);
 	return is_whole(&w, dump, err);
 }
 

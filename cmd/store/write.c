@@ -346,6 +346,24 @@ static int need_domain(struct engine *s, const uint8_t *domain, uint32_t *number
 	return 0;
 }
 
+/* Finds a chunk's row, in the index or pending. Returns 0; 1: no such chunk; -1 with err set. */
+static int find_chunk(struct engine *s, struct db_txn *txn, const uint8_t *key,
+	struct store_chunk_row *row, struct err *err)
+{
+	const struct engine_pending *pending;
+	bool pends;
+
+	/* No other thread moves rows from `pending` to the index now. */
+	assert(mutex_held(&s->writer));
+	mutex_lock(&s->lock);
+	pending = engine_pending_find(s, key);
+	pends = pending != NULL;
+	if (pends)
+		*row = pending->row;
+	mutex_unlock(&s->lock);
+	return pends ? 0 : store_row_get(txn, STORE_CHUNKS, key, row, err);
+}
+
 static int put_locked(struct engine *s, const char *agent, const uint8_t *domain,
 	const struct store_record *record, size_t len, struct err *err)
 {
@@ -359,7 +377,7 @@ static int put_locked(struct engine *s, const char *agent, const uint8_t *domain
 	if (need_domain(s, domain, &number, err) != 0 || db_begin(s->db, false, &txn, err) != 0)
 		return -1;
 	store_chunk_key(number, record->id, key);
-	got = engine_find(s, txn, key, &row, err);
+	got = find_chunk(s, txn, key, &row, err);
 	db_abort(txn);
 	if (got < 0 || (got == 0 && !row.damaged))
 		return got < 0 ? -1 : 1;
