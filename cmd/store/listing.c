@@ -176,7 +176,7 @@ static int collect_in(
 			return got < 0 ? -1
 				       : err_set(err, ERR_DAMAGE,
 						 "index: lacks a dump "
-						 "(fdump store rebuild repairs it)");
+						 "(on the store's machine: fdump store rebuild)");
 		if (row.damaged && !any)
 			continue;
 		memcpy(f.id, at.dump, sizeof f.id);
@@ -225,7 +225,8 @@ static int take_entry(struct engine *s, const uint8_t *id, struct buf *bytes, st
 		got = store_dump_record(txn, id, &record, err);
 		if (got == 1)
 			got = err_set(err, ERR_DAMAGE,
-				"index: lacks a dump's record (fdump store rebuild repairs it)");
+				"index: lacks a dump's record (on the store's machine: fdump store "
+				"rebuild)");
 		if (got == 0)
 			got = buf_add(bytes, record.at, record.len, err);
 		if (got == 0 && store_row_get(txn, STORE_LOCKS, id, &lock, err) < 0)

@@ -62,14 +62,14 @@ int engine_believe_clock(struct engine *s, struct err *err)
 			return -1;
 		return err_set(err, ERR_FAILED,
 			"%s: the clock was set by more than a day: nothing is deleted until it is "
-			"confirmed (fdump store trust-clock)",
+			"confirmed (on the store's machine: fdump store trust-clock)",
 			s->path);
 	}
 	if (engine_now() < s->meta.clock)
 		return err_set(err, ERR_FAILED,
 			"%s: the clock is earlier than the last write: nothing is deleted until it "
-			"has caught up, or is confirmed "
-			"(fdump store trust-clock)",
+			"has caught up, or is confirmed (on the store's machine: fdump store "
+			"trust-clock)",
 			s->path);
 	return 0;
 }
