@@ -10,7 +10,6 @@
 #include "lib/cbor.h"
 #include "rpc/call.h"
 #include "rpc/listen.h"
-#include "rpc/loop.h"
 #include "rpc/tls.h"
 #include "rpc/wire.h"
 

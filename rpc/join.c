@@ -19,7 +19,6 @@
 #include "lib/seal.h"
 #include "rpc/call.h"
 #include "rpc/dial.h"
-#include "rpc/loop.h"
 
 #define RENEW_MS 10000
 
