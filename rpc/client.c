@@ -222,23 +222,16 @@ static void on_data(void *arg, const uint8_t *bytes, size_t len, bool last)
 	}
 }
 
-static int on_fill(void *arg, uint8_t *to, size_t cap, size_t *len, bool *last, struct err *err)
+static void on_sent(void *arg, size_t len)
 {
 	struct rpc_client_job *job = arg;
-	size_t left = job->r.blob_len - job->sent;
 
-	(void)err;
-	assert(job->sent < job->r.blob_len);
-	*len = left < cap ? left : cap;
-	memcpy(to, (const uint8_t *)job->r.blob + job->sent, *len);
-	job->sent += *len;
-	*last = job->sent == job->r.blob_len;
-	atomic_fetch_add(&job->client->sent, *len);
+	job->sent += len;
+	atomic_fetch_add(&job->client->sent, len);
 	if (job->sent > job->most_sent) {
 		job->most_sent = job->sent;
 		progress(job->client);
 	}
-	return 0;
 }
 
 static void on_done(void *arg, const struct err *err)
@@ -320,7 +313,7 @@ static bool is_greeted(struct rpc_client *c)
 /* Sends as many queued requests as the connection has room for. */
 static void send_queue(struct rpc_client *c)
 {
-	static const struct rpc_call_ops ops = {on_reply, on_data, on_fill, on_done};
+	static const struct rpc_call_ops ops = {on_reply, on_data, on_sent, on_done};
 
 	/* The greeting is sent even if there is nothing else to send. */
 	while (is_greeted(c) && c->queue != NULL) {
@@ -329,7 +322,8 @@ static void send_queue(struct rpc_client *c)
 			.method = job->r.method,
 			.params = job->r.params,
 			.len = job->r.len,
-			.blob = job->r.blob != NULL,
+			.blob = job->r.blob,
+			.blob_len = job->r.blob_len,
 			.reply_max = job->r.reply_max,
 			.reply_window = job->r.reply_max < RPC_WINDOW_MAX
 						? (uint32_t)job->r.reply_max

@@ -137,7 +137,7 @@ void rpc_renew_serve(struct rpc_ca *ca, struct rpc_call *call, const struct cbor
 		cbor_put_map(&out, 1);
 		cbor_put_text(&out, "chain");
 		cbor_put_textn(&out, chain.data, chain.len);
-		rpc_call_reply(call, mem, cbor_out_len(&out), false);
+		rpc_call_reply(call, mem, cbor_out_len(&out), NULL);
 	}
 	buf_fini(&chain);
 }
@@ -192,7 +192,7 @@ void rpc_enroll_answer(struct rpc_enroll_ask *ask, struct rpc_enroll_result *res
 		return;
 	}
 	ask->answered = true;
-	rpc_call_reply(ask->call, mem, len, false);
+	rpc_call_reply(ask->call, mem, len, NULL);
 }
 
 void rpc_enroll_refuse(struct rpc_enroll_ask *ask, const struct err *why)

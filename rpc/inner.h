@@ -28,10 +28,11 @@ struct rpc_call {
 	bool finished; /* served: answered completely; settle will run done */
 	bool ghost;    /* no more callbacks; waits for the peer to end the call */
 	bool over;     /* removed from the table, and in the grave */
-	bool ready;    /* fill may be called */
 	bool sending;  /* in the list of senders */
 	bool counted;  /* counted in the table's blobs */
 	enum rpc_half out, in;
+	const uint8_t *out_at; /* what is left of the own blob */
+	size_t out_left;
 	uint32_t out_credit; /* bytes that may be sent */
 	/* Of in_size bytes of credit, the peer may still send in_window; in_held were
 	 * passed to data and not taken; in_taken were taken and not yet returned to the
@@ -74,7 +75,7 @@ struct rpc_conn {
 
 /* --- due at the end of an event --- */
 
-/* Gets blob bytes from the senders until the output exceeds RPC_OUT_LOW. */
+/* Sends pieces of blobs until the output exceeds RPC_OUT_LOW. */
 void rpc_call_refill(struct rpc_conn *conn);
 /* Runs done for finished calls. */
 void rpc_call_settle(struct rpc_conn *conn);

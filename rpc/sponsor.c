@@ -176,7 +176,7 @@ int rpc_sponsors_park(struct rpc_sponsors *s, struct rpc_enroll_ask *ask, struct
 	p->call = NULL;
 	p->ask = ask;
 	rpc_call_serve(call, &wait_ops, NULL);
-	rpc_call_reply(call, mem, cbor_out_len(&out), false);
+	rpc_call_reply(call, mem, cbor_out_len(&out), NULL);
 	return 0;
 }
 
@@ -214,7 +214,7 @@ void rpc_grant_serve(
 	if (err.code != ERR_NONE && (ask == NULL || chain->has))
 		rpc_call_fail(call, &err);
 	else
-		rpc_call_reply(call, "\xa0", 1, false);
+		rpc_call_reply(call, "\xa0", 1, NULL);
 }
 
 /* --- The side that holds the root's key --- */

@@ -211,14 +211,10 @@ static void bench_calls(struct rpc_tls_conf *conf, const struct server *s)
 static uint64_t moved;
 static struct rpc_call *blob_call;
 
-static int blob_fill(void *arg, uint8_t *to, size_t cap, size_t *len, bool *last, struct err *err)
+static void blob_sent(void *arg, size_t len)
 {
-	(void)arg, (void)err;
-	peer_fill(to, moved, cap);
-	moved += cap;
-	*len = cap;
-	*last = moved >= BLOB_LEN;
-	return 0;
+	(void)arg;
+	moved += len;
 }
 
 static void blob_data(void *arg, const uint8_t *bytes, size_t len, bool last)
@@ -239,11 +235,13 @@ static void blob_done(void *arg, const struct err *err)
 static double blob_rate(struct rpc_conn *conn, bool up)
 {
 	static const struct rpc_call_ops ops = {
-		.data = blob_data, .fill = blob_fill, .done = blob_done};
+		.data = blob_data, .sent = blob_sent, .done = blob_done};
+	struct buf blob = peer_blob(PEER_BLOB_MAX);
 	uint8_t mem[32];
 	struct cbor_out out;
 	struct rpc_request r = {.method = up ? PEER_SINK : PEER_SOURCE,
-		.blob = up,
+		.blob = up ? blob.data : NULL,
+		.blob_len = blob.len,
 		.reply_max = UINT64_MAX,
 		.timeout_ms = 10000,
 		.ops = &ops};
@@ -252,14 +250,15 @@ static double blob_rate(struct rpc_conn *conn, bool up)
 	cbor_out_init(&out, mem, sizeof mem);
 	cbor_put_map(&out, 1);
 	cbor_put_text(&out, "len");
-	cbor_put_uint(&out, BLOB_LEN);
+	cbor_put_uint(&out, PEER_BLOB_MAX);
 	if (!up) {
 		r.params = mem;
 		r.len = cbor_out_len(&out);
 	}
-	moved = 0;
-	blob_call = rpc_call_start(conn, &r, NULL);
-	rpc_loop_run(loop);
+	for (moved = 0; moved < BLOB_LEN;) {
+		blob_call = rpc_call_start(conn, &r, NULL);
+		rpc_loop_run(loop);
+	}
 	return (double)moved / (now() - from) / 1e6;
 }
 

@@ -8,7 +8,7 @@
  *   rpc-peer serve DIR NAME [key=value ...]
  *       listens on 127.0.0.1, prints "port N"; USR1 prints counts
  *   rpc-peer call DIR NAME PORT ROLE PEER METHOD [key=value ...]
- *       method: echo sink source duplex early fail sleep hold whoami;
+ *       method: echo sink source twice early fail sleep hold whoami;
  *       prints "ok ..." or "error CODE MESSAGE"; exit status 0 or 1
  *
  * Keys: len seed ms timeout count host handshake frame ping dead bye cancel
@@ -197,18 +197,10 @@ static void on_data(void *arg, const uint8_t *bytes, size_t len, bool last)
 	rpc_call_took(client.call, len);
 }
 
-static int on_fill(void *arg, uint8_t *to, size_t cap, size_t *len, bool *last, struct err *err)
+static void on_sent(void *arg, size_t len)
 {
-	uint64_t left = client.len - client.sent;
-
-	(void)arg, (void)err;
-	if (client.random != 0)
-		cap = 1 + peer_random(&client.random, (uint32_t)cap);
-	*len = left < cap ? (size_t)left : cap;
-	peer_fill(to, client.sent, *len);
-	client.sent += *len;
-	*last = client.sent == client.len;
-	return 0;
+	(void)arg;
+	client.sent += len;
 }
 
 static void on_done(void *arg, const struct err *err)
@@ -227,7 +219,7 @@ static void on_done(void *arg, const struct err *err)
 		rpc_loop_stop(loop);
 }
 
-static const struct rpc_call_ops call_ops = {on_reply, on_data, on_fill, on_done};
+static const struct rpc_call_ops call_ops = {on_reply, on_data, on_sent, on_done};
 
 static void next_call(struct rpc_conn *conn)
 {
@@ -240,6 +232,7 @@ static void next_call(struct rpc_conn *conn)
 		.reply_max = UINT64_MAX,
 		.ops = &call_ops};
 	uint64_t ms = number(client.args, "ms", 0);
+	struct buf blob;
 
 	client.sent = client.got = 0;
 	client.ended = false;
@@ -267,9 +260,11 @@ static void next_call(struct rpc_conn *conn)
 		r.len = cbor_out_len(&out);
 		break;
 	case PEER_SINK:
-	case PEER_DUPLEX:
+	case PEER_TWICE:
 	case PEER_EARLY:
-		r.blob = client.len > 0;
+		blob = peer_blob(client.len);
+		r.blob = client.len > 0 ? blob.data : NULL;
+		r.blob_len = blob.len;
 		break;
 	default:
 		break;
