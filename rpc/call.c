@@ -15,6 +15,7 @@
 #include <stdlib.h>
 
 #include "lib/le.h"
+#include "lib/mem.h"
 
 static void on_deadline(void *arg);
 
@@ -38,12 +39,10 @@ struct rpc_call *rpc_call_new(
 	struct rpc_conn *conn, bool mine, uint64_t id, int64_t timeout_ms, struct err *err)
 {
 	struct rpc_table *t = table_of(conn, mine);
-	struct rpc_call *call = calloc(1, sizeof *call);
+	struct rpc_call *call = mem_new(sizeof *call, err);
 
-	if (call == NULL) {
-		err_set(err, ERR_NOMEM, "request: out of memory");
+	if (call == NULL)
 		return NULL;
-	}
 	call->conn = conn;
 	call->mine = mine;
 	call->id = id;
@@ -87,16 +86,8 @@ void rpc_call_open_request(struct rpc_call *call, uint32_t credit)
 
 static void remove_sender(struct rpc_call *call)
 {
-	struct rpc_conn *conn = call->conn;
-	struct rpc_call **at;
-
-	if (!call->sending)
-		return;
-	for (at = &conn->send_first; *at != call; at = &(*at)->send_next)
-		;
-	*at = call->send_next;
-	if (call->send_next == NULL)
-		conn->send_last = at;
+	if (call->sending)
+		TAILQ_REMOVE(&call->conn->senders, call, send_link);
 	call->sending = false;
 }
 
@@ -382,9 +373,7 @@ void rpc_call_add_sender(struct rpc_call *call)
 	if (call->sending || call->ghost || call->out != RPC_HALF_OPEN || call->out_credit == 0)
 		return;
 	call->sending = true;
-	call->send_next = NULL;
-	*conn->send_last = call;
-	conn->send_last = &call->send_next;
+	TAILQ_INSERT_TAIL(&conn->senders, call, send_link);
 	rpc_link_kick(&conn->link);
 }
 
@@ -417,10 +406,10 @@ static void send_piece(struct rpc_call *call)
 
 void rpc_call_refill(struct rpc_conn *conn)
 {
-	while (conn->send_first != NULL && rpc_link_behind(&conn->link) < RPC_OUT_LOW &&
-		rpc_link_alive(&conn->link)) {
-		struct rpc_call *call = conn->send_first;
+	struct rpc_call *call;
 
+	while ((call = TAILQ_FIRST(&conn->senders)) != NULL &&
+		rpc_link_behind(&conn->link) < RPC_OUT_LOW && rpc_link_alive(&conn->link)) {
 		remove_sender(call);
 		send_piece(call);
 	}

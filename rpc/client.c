@@ -18,6 +18,7 @@
 
 #include "lib/buf.h"
 #include "lib/err.h"
+#include "lib/mem.h"
 #include "lib/mutex.h"
 #include "lib/name.h"
 #include "lib/pool.h"
@@ -119,14 +120,12 @@ static void job_free(struct rpc_client_job *job)
 static struct rpc_client_job *job_new(
 	struct rpc_client *c, const struct rpc_client_request *r, struct err *err)
 {
-	struct rpc_client_job *job = calloc(1, sizeof *job);
-	void *params = malloc(r->len > 0 ? r->len : 1);
+	struct rpc_client_job *job = mem_new(sizeof *job, err);
+	void *params = job != NULL ? mem_new(r->len + 1, err) : NULL;
 
 	assert(r->blob == NULL || r->blob_len > 0);
-	if (job == NULL || params == NULL) {
+	if (params == NULL) {
 		free(job);
-		free(params);
-		err_set(err, ERR_NOMEM, "request to %s: out of memory", c->name);
 		return NULL;
 	}
 	if (r->len > 0)
@@ -620,14 +619,12 @@ static int set_up(struct rpc_client *c, struct err *err)
 
 struct rpc_client *rpc_client_open(const struct rpc_client_opts *opts, struct err *err)
 {
-	struct rpc_client *c = calloc(1, sizeof *c);
+	struct rpc_client *c = mem_new(sizeof *c, err);
 	sigset_t all, before;
 	int ret;
 
-	if (c == NULL) {
-		err_set(err, ERR_NOMEM, "client: out of memory");
+	if (c == NULL)
 		return NULL;
-	}
 	mutex_init(&c->lock);
 	pthread_cond_init(&c->room, NULL);
 	pthread_cond_init(&c->over, NULL);

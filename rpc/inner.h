@@ -43,9 +43,9 @@ struct rpc_call {
 	void *arg;
 	int64_t timeout_ms, deadline_ms, start_ms;
 	struct rpc_timer timer;
-	struct rpc_call *hash_next; /* in the table */
-	struct rpc_call *send_next; /* in the list of senders */
-	struct rpc_call *list_next; /* finished, or grave */
+	struct rpc_call *hash_next;      /* in the table */
+	TAILQ_ENTRY(rpc_call) send_link; /* in the list of senders */
+	struct rpc_call *list_next;      /* finished, or grave */
 	/* Served, for limits and log: */
 	const struct rpc_method *method; /* NULL if there is no such method */
 	enum err_code status;
@@ -69,7 +69,7 @@ struct rpc_conn {
 	bool refused_busy; /* `room` must be called */
 	struct rpc_table mine, theirs;
 	uint64_t next_id, their_next;
-	struct rpc_call *send_first, **send_last;
+	TAILQ_HEAD(, rpc_call) senders;
 	struct rpc_call *finished, *grave;
 };
 

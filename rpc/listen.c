@@ -9,8 +9,10 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 #include <unistd.h>
 
+#include "lib/mem.h"
 #include "rpc/loop.h"
 #include "rpc/net.h"
 #include "rpc/tls.h"
@@ -25,13 +27,13 @@ const struct rpc_listen_limits rpc_listen_limits_default = {256, 64, 4096, 16};
 struct entry {
 	struct rpc_listen *listen;
 	struct rpc_conn *conn;
-	struct entry *next, **prev;
+	TAILQ_ENTRY(entry) link;
 	struct sockaddr_storage address;
 	bool known;
 };
 
 struct list {
-	struct entry *first, **last;
+	TAILQ_HEAD(, entry) entries;
 	unsigned count;
 };
 
@@ -49,20 +51,13 @@ struct rpc_listen {
 
 static void list_add(struct list *list, struct entry *e)
 {
-	e->next = NULL;
-	e->prev = list->last;
-	*list->last = e;
-	list->last = &e->next;
+	TAILQ_INSERT_TAIL(&list->entries, e, link);
 	list->count++;
 }
 
 static void list_remove(struct list *list, struct entry *e)
 {
-	*e->prev = e->next;
-	if (e->next != NULL)
-		e->next->prev = e->prev;
-	else
-		list->last = e->prev;
+	TAILQ_REMOVE(&list->entries, e, link);
 	list->count--;
 }
 
@@ -71,6 +66,12 @@ static void entry_free(struct entry *e)
 	list_remove(e->known ? &e->listen->known : &e->listen->shaking, e);
 	rpc_conn_free(e->conn);
 	free(e);
+}
+
+static void list_free(struct list *list)
+{
+	while (!TAILQ_EMPTY(&list->entries))
+		entry_free(TAILQ_FIRST(&list->entries));
 }
 
 static void refuse(struct entry *e, const struct err *why)
@@ -91,9 +92,9 @@ static bool has_place(const struct rpc_listen *listen, const struct rpc_identity
 		return false;
 	if (peer->role == RPC_NOBODY)
 		return true;
-	for (e = listen->known.first; e != NULL; e = e->next)
-		if (strcmp(rpc_conn_peer(e->conn)->host, peer->host) == 0)
-			same++;
+	TAILQ_FOREACH(e, &listen->known.entries, link)
+	if (strcmp(rpc_conn_peer(e->conn)->host, peer->host) == 0)
+		same++;
 	return same < listen->limits.conns_per_peer;
 }
 
@@ -141,15 +142,17 @@ static void make_place(struct rpc_listen *listen, const struct sockaddr_storage 
 	struct err err = {0};
 	unsigned same = 0;
 
-	for (e = listen->shaking.first; e != NULL; e = e->next) {
+	TAILQ_FOREACH(e, &listen->shaking.entries, link)
+	{
 		if (!rpc_net_same_host(&e->address, address))
 			continue;
 		if (same++ == 0)
 			oldest = e;
 	}
 	if (same < listen->limits.shaking_per_host)
-		oldest = listen->shaking.count < listen->limits.shaking_max ? NULL
-									    : listen->shaking.first;
+		oldest = listen->shaking.count < listen->limits.shaking_max
+				 ? NULL
+				 : TAILQ_FIRST(&listen->shaking.entries);
 	if (oldest != NULL) {
 		err_set(&err, ERR_LIMIT, "too many unauthenticated connections");
 		refuse(oldest, &err);
@@ -159,7 +162,7 @@ static void make_place(struct rpc_listen *listen, const struct sockaddr_storage 
 static int start(struct rpc_listen *listen, int fd, const struct sockaddr_storage *address,
 	socklen_t len, struct err *err)
 {
-	struct entry *e = calloc(1, sizeof *e);
+	struct entry *e = mem_new(sizeof *e, err);
 	char text[RPC_ADDRESS_MAX];
 	struct rpc_conn_opts opts = {
 		.conf = listen->conf,
@@ -172,7 +175,7 @@ static int start(struct rpc_listen *listen, int fd, const struct sockaddr_storag
 	};
 
 	if (e == NULL)
-		return err_set(err, ERR_NOMEM, "connection: out of memory");
+		return -1;
 	rpc_net_text(text, (const struct sockaddr *)address, len);
 	rpc_net_nodelay(fd);
 	e->listen = listen;
@@ -270,18 +273,16 @@ static int open_socket(struct rpc_listen *l, struct err *err)
 struct rpc_listen *rpc_listen_new(
 	struct rpc_loop *loop, const struct rpc_listen_opts *opts, struct err *err)
 {
-	struct rpc_listen *listen = calloc(1, sizeof *listen);
+	struct rpc_listen *listen = mem_new(sizeof *listen, err);
 
-	if (listen == NULL) {
-		err_set(err, ERR_NOMEM, "listener: out of memory");
+	if (listen == NULL)
 		return NULL;
-	}
 	listen->loop = loop;
 	listen->opts = *opts;
 	listen->limits = opts->limits != NULL ? *opts->limits : rpc_listen_limits_default;
 	listen->fd = -1;
-	listen->shaking.last = &listen->shaking.first;
-	listen->known.last = &listen->known.first;
+	TAILQ_INIT(&listen->shaking.entries);
+	TAILQ_INIT(&listen->known.entries);
 	listen->conf = rpc_tls_conf_ref(opts->conf);
 	if (open_socket(listen, err) != 0) {
 		rpc_listen_free(listen);
@@ -312,8 +313,8 @@ void rpc_listen_recheck(struct rpc_listen *listen)
 {
 	struct entry *e;
 
-	for (e = listen->known.first; e != NULL; e = e->next)
-		rpc_conn_recheck(e->conn);
+	TAILQ_FOREACH(e, &listen->known.entries, link)
+	rpc_conn_recheck(e->conn);
 }
 
 static void stop(struct rpc_listen *listen)
@@ -330,10 +331,9 @@ void rpc_listen_shutdown(struct rpc_listen *listen)
 	struct entry *e;
 
 	stop(listen);
-	while (listen->shaking.first != NULL)
-		entry_free(listen->shaking.first);
-	for (e = listen->known.first; e != NULL; e = e->next)
-		rpc_conn_shutdown(e->conn);
+	list_free(&listen->shaking);
+	TAILQ_FOREACH(e, &listen->known.entries, link)
+	rpc_conn_shutdown(e->conn);
 }
 
 void rpc_listen_free(struct rpc_listen *listen)
@@ -341,10 +341,8 @@ void rpc_listen_free(struct rpc_listen *listen)
 	if (listen == NULL)
 		return;
 	stop(listen);
-	while (listen->shaking.first != NULL)
-		entry_free(listen->shaking.first);
-	while (listen->known.first != NULL)
-		entry_free(listen->known.first);
+	list_free(&listen->shaking);
+	list_free(&listen->known);
 	rpc_tls_conf_unref(listen->conf);
 	free(listen);
 }

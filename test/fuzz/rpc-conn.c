@@ -124,12 +124,6 @@ int rpc_tls_wants(const struct rpc_tls *tls)
 	return RPC_READ;
 }
 
-void rpc_tls_describe(const struct rpc_tls *tls, char *text, size_t cap)
-{
-	(void)tls;
-	snprintf(text, cap, "none");
-}
-
 /* --- The connection --- */
 
 static struct rpc_conn *conn;

@@ -169,6 +169,7 @@ static struct client {
 	char **args;
 	uint16_t method;
 	struct rpc_dial *dial;
+	struct rpc_conn *conn; /* NULL: lost */
 	struct rpc_call *call;
 	uint64_t count, sent, got, len, random;
 	bool bad, ended, over;
@@ -209,12 +210,12 @@ static void on_done(void *arg, const struct err *err)
 	if (err != NULL)
 		client.err = *err;
 	if (err == NULL && --client.count > 0) {
-		next_call(rpc_dial_conn(client.dial));
+		next_call(client.conn);
 		return;
 	}
 	client.over = true;
-	if (err == NULL && rpc_dial_conn(client.dial) != NULL)
-		rpc_conn_shutdown(rpc_dial_conn(client.dial));
+	if (err == NULL && client.conn != NULL)
+		rpc_conn_shutdown(client.conn);
 	else
 		rpc_loop_stop(loop);
 }
@@ -277,12 +278,14 @@ static void next_call(struct rpc_conn *conn)
 static void on_up(void *arg, struct rpc_conn *conn)
 {
 	(void)arg;
+	client.conn = conn;
 	next_call(conn);
 }
 
 static void on_lost(void *arg, const struct err *why, int64_t wait)
 {
 	(void)arg, (void)wait;
+	client.conn = NULL;
 	/* An orderly end after the last call is not an error. */
 	if (client.err.code == ERR_NONE && why->code != ERR_NONE)
 		client.err = *why;
