@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cmd/dump/before.h"
+#include "cmd/dump/order.h"
 #include "cmd/ui/select.h"
 #include "lib/err.h"
 
