@@ -179,6 +179,8 @@ static int print(struct files *f, const char *dump, struct err *err)
 			 : f->found == 0 && f->unopened > 0                ? UI_REFUSED
 			 : f->found > 0                                    ? UI_OK
 									   : UI_SOME;
+	if (status == UI_SOME)
+		ui_say(f->o.command, "nothing matches '%s'", f->pattern != NULL ? f->pattern : "*");
 	ui_dump_close(&f->dump);
 	ui_line_fini(&f->line);
 	buf_fini(&f->ids);
