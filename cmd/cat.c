@@ -476,7 +476,7 @@ static int run(void *own, struct err *err)
 }
 
 static const struct ui_option options[] = {
-	{.shared = "fsAiakpt"},
+	{.shared = "fsAiSakpt"},
 	{0},
 };
 

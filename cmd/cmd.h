@@ -10,6 +10,7 @@
 #ifndef FDUMP_CMD_CMD_H
 #define FDUMP_CMD_CMD_H
 
+#include "cmd/manager/syntax.h"
 #include "cmd/ui/command.h"
 
 struct err;
@@ -26,6 +27,9 @@ extern const struct ui_command *const cmd_all[];
 /* Runs the manager service in the foreground. config, state: as given, or NULL. Returns the exit
  * status. */
 int cmd_manager_service(const char *config, const char *state);
+/* Checks a manager's local.conf, which need not exist. problem: called for each
+ * mistake in it. Returns 0, or -1 with err set: ERR_CONFIG. */
+int cmd_manager_local(const char *path, manager_problem *problem, void *ctx, struct err *err);
 /* Makes a store in a directory, or checks that there is one. path: a buffer of PATH_MAX bytes for
  * its real path. Returns 0; 1 if the store existed before; -1 with err set, also if the directory
  * holds other files. */

@@ -123,8 +123,8 @@ static int enlist(struct db *db, struct err *err)
 		return fail(err, errno, "open");
 	pthread_mutex_lock(&opened_lock);
 	LIST_FOREACH(other, &opened, link)
-	if (other->pid == getpid() && other->dev == st.st_dev && other->ino == st.st_ino)
-		break;
+		if (other->pid == getpid() && other->dev == st.st_dev && other->ino == st.st_ino)
+			break;
 	if (other == NULL) {
 		db->dev = st.st_dev;
 		db->ino = st.st_ino;

@@ -21,6 +21,9 @@
 #define TURN 64
 /* The wait after accept failed for lack of descriptors. */
 #define PAUSE_MS 100
+/* Refusals that are reported within this time; more are only counted. */
+#define TELL_MAX 100
+#define TELL_MS  60000
 
 const struct rpc_listen_limits rpc_listen_limits_default = {256, 64, 4096, 16};
 
@@ -29,7 +32,7 @@ struct entry {
 	struct rpc_conn *conn;
 	TAILQ_ENTRY(entry) link;
 	struct sockaddr_storage address;
-	bool known;
+	bool up, known; /* known: it has shown who it is */
 };
 
 struct list {
@@ -47,6 +50,8 @@ struct rpc_listen {
 	struct rpc_fd io;
 	struct rpc_timer pause;
 	struct list shaking, known;
+	int64_t tell_ms; /* since when refusals are counted */
+	unsigned told, untold;
 };
 
 static void list_add(struct list *list, struct entry *e)
@@ -74,10 +79,30 @@ static void list_free(struct list *list)
 		entry_free(TAILQ_FIRST(&list->entries));
 }
 
+/* Reports a refusal, unless there are too many: whoever can connect could fill the log. */
+static void tell(struct rpc_listen *listen, const char *address, const struct err *why)
+{
+	int64_t now = rpc_loop_now_ms(listen->loop);
+	struct err copy = *why;
+
+	if (now - listen->tell_ms >= TELL_MS) {
+		if (listen->untold > 0)
+			err_prefix(&copy, "after %u others that are not listed", listen->untold);
+		listen->tell_ms = now;
+		listen->told = listen->untold = 0;
+	}
+	if (listen->told == TELL_MAX) {
+		listen->untold++;
+		return;
+	}
+	listen->told++;
+	if (listen->opts.refused != NULL)
+		listen->opts.refused(listen->opts.arg, address, &copy);
+}
+
 static void refuse(struct entry *e, const struct err *why)
 {
-	if (e->listen->opts.refused != NULL)
-		e->listen->opts.refused(e->listen->opts.arg, rpc_conn_address(e->conn), why);
+	tell(e->listen, rpc_conn_address(e->conn), why);
 	entry_free(e);
 }
 
@@ -90,11 +115,9 @@ static bool has_place(const struct rpc_listen *listen, const struct rpc_identity
 
 	if (listen->known.count >= listen->limits.conns_max)
 		return false;
-	if (peer->role == RPC_NOBODY)
-		return true;
 	TAILQ_FOREACH(e, &listen->known.entries, link)
-	if (strcmp(rpc_conn_peer(e->conn)->host, peer->host) == 0)
-		same++;
+		if (strcmp(rpc_conn_peer(e->conn)->host, peer->host) == 0)
+			same++;
 	return same < listen->limits.conns_per_peer;
 }
 
@@ -110,9 +133,12 @@ static void on_up(void *arg)
 		refuse(e, &err);
 		return;
 	}
-	list_remove(&listen->shaking, e);
-	e->known = true;
-	list_add(&listen->known, e);
+	e->up = true;
+	if (rpc_conn_peer(e->conn)->role != RPC_NOBODY) {
+		list_remove(&listen->shaking, e);
+		e->known = true;
+		list_add(&listen->known, e);
+	}
 	if (listen->opts.up != NULL)
 		listen->opts.up(listen->opts.arg, e->conn);
 }
@@ -122,7 +148,7 @@ static void on_closed(void *arg, const struct err *why)
 	struct entry *e = arg;
 	struct rpc_listen *listen = e->listen;
 
-	if (!e->known) {
+	if (!e->up) {
 		refuse(e, why);
 		return;
 	}
@@ -135,15 +161,24 @@ static const struct rpc_conn_ops conn_ops = {.up = on_up, .closed = on_closed};
 
 /* --- Accepting --- */
 
+/* The connection that has waited longest gives way. */
+static void make_room(struct rpc_listen *listen, struct entry *oldest)
+{
+	struct err err = {0};
+
+	err_set(&err, ERR_LIMIT, "too many unauthenticated connections");
+	if (oldest->up && listen->opts.down != NULL)
+		listen->opts.down(listen->opts.arg, oldest->conn, &err);
+	refuse(oldest, &err);
+}
+
 /* Makes room for one more connection that is not authenticated. */
 static void make_place(struct rpc_listen *listen, const struct sockaddr_storage *address)
 {
 	struct entry *e, *oldest = NULL;
-	struct err err = {0};
 	unsigned same = 0;
 
-	TAILQ_FOREACH(e, &listen->shaking.entries, link)
-	{
+	TAILQ_FOREACH(e, &listen->shaking.entries, link) {
 		if (!rpc_net_same_host(&e->address, address))
 			continue;
 		if (same++ == 0)
@@ -153,10 +188,8 @@ static void make_place(struct rpc_listen *listen, const struct sockaddr_storage 
 		oldest = listen->shaking.count < listen->limits.shaking_max
 				 ? NULL
 				 : TAILQ_FIRST(&listen->shaking.entries);
-	if (oldest != NULL) {
-		err_set(&err, ERR_LIMIT, "too many unauthenticated connections");
-		refuse(oldest, &err);
-	}
+	if (oldest != NULL)
+		make_room(listen, oldest);
 }
 
 static int start(struct rpc_listen *listen, int fd, const struct sockaddr_storage *address,
@@ -200,6 +233,10 @@ static bool accept_one(struct rpc_listen *listen)
 	int fd = accept4(
 		listen->fd, (struct sockaddr *)&address, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
+	if (fd < 0 && errno == EMFILE && !TAILQ_EMPTY(&listen->shaking.entries)) {
+		make_room(listen, TAILQ_FIRST(&listen->shaking.entries));
+		return true;
+	}
 	if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)) {
 		rpc_fd_stop(&listen->io);
 		rpc_timer_start(&listen->pause, listen->loop, PAUSE_MS, on_pause, listen);
@@ -314,7 +351,7 @@ void rpc_listen_recheck(struct rpc_listen *listen)
 	struct entry *e;
 
 	TAILQ_FOREACH(e, &listen->known.entries, link)
-	rpc_conn_recheck(e->conn);
+		rpc_conn_recheck(e->conn);
 }
 
 static void stop(struct rpc_listen *listen)
@@ -333,7 +370,7 @@ void rpc_listen_shutdown(struct rpc_listen *listen)
 	stop(listen);
 	list_free(&listen->shaking);
 	TAILQ_FOREACH(e, &listen->known.entries, link)
-	rpc_conn_shutdown(e->conn);
+		rpc_conn_shutdown(e->conn);
 }
 
 void rpc_listen_free(struct rpc_listen *listen)
