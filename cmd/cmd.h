@@ -22,6 +22,8 @@ extern const struct ui_command cmd_agent, cmd_backup, cmd_cat, cmd_cron, cmd_dif
 extern const struct ui_command cmd_completion;
 /* All other commands, ended by NULL, in the order of fdump --help. */
 extern const struct ui_command *const cmd_all[];
+/* Returns NULL if there is no such command. */
+const struct ui_command *cmd_named(const char *name);
 
 /* Runs the manager service in the foreground. config, state: as given, or NULL. Returns the exit
  * status. */

@@ -26,15 +26,6 @@
 #include "lib/hash.h"
 #include "rpc/tls.h"
 
-static const struct ui_command *find(const char *name)
-{
-	const struct ui_command *const *c;
-
-	for (c = cmd_all; *c != NULL && strcmp((*c)->name, name) != 0; c++)
-		continue;
-	return *c;
-}
-
 static void help(FILE *to)
 {
 	const struct ui_command *const *c;
@@ -102,7 +93,7 @@ int main(int argc, char **argv)
 	cmd_guard();
 	fs_raise_file_limit();
 	self = self != NULL ? self + 1 : argc > 0 ? argv[0] : "fdump";
-	if (strncmp(self, "fdump-", 6) == 0 && (c = find(self + 6)) != NULL)
+	if (strncmp(self, "fdump-", 6) == 0 && (c = cmd_named(self + 6)) != NULL)
 		return run(c, argc, argv);
 	if (argc < 2) {
 		help(stderr);
@@ -118,7 +109,7 @@ int main(int argc, char **argv)
 		return version();
 	if (strcmp(argv[1], "completion") == 0)
 		return run(&cmd_completion, argc - 1, argv + 1);
-	c = find(argv[wants_help ? 2 : 1]);
+	c = cmd_named(argv[wants_help ? 2 : 1]);
 	if (c == NULL) {
 		ui_say(NULL, "unknown command '%s'. Try 'fdump --help'.", argv[wants_help ? 2 : 1]);
 		return UI_FAILED;
