@@ -11,6 +11,7 @@
 #include "cmd/manager/proto.h"
 #include "cmd/store/proto.h"
 #include "cmd/ui/install.h"
+#include "cmd/ui/loop.h"
 #include "cmd/ui/options.h"
 #include "cmd/ui/report.h"
 #include "cmd/ui/result.h"
@@ -21,9 +22,7 @@
 #include "lib/file.h"
 #include "lib/key.h"
 #include "lib/pass.h"
-#include "lib/pool.h"
 #include "rpc/join.h"
-#include "rpc/loop.h"
 
 #define POLL_MS  200
 #define START_MS 60000 /* wait no longer for the first backup to begin */
@@ -38,9 +37,7 @@ struct join {
 	char store_path[PATH_MAX];
 	bool made_store; /* it was not there before */
 	struct rpc_token token;
-	struct rpc_loop *loop;
-	struct rpc_async wake;
-	struct pool *pool;
+	struct ui_loop loop;
 	struct err err;
 	bool joined;
 };
@@ -134,11 +131,6 @@ static int on_take(void *arg, const struct rpc_enroll_result *result, struct err
 
 /* --- joining ------------------------------------------------------------------- */
 
-static void on_wake(void *arg)
-{
-	pool_drain(((struct join *)arg)->pool);
-}
-
 static void on_done(void *arg, const struct err *err)
 {
 	struct join *j = arg;
@@ -146,7 +138,7 @@ static void on_done(void *arg, const struct err *err)
 	j->joined = err == NULL;
 	if (err != NULL)
 		j->err = *err;
-	rpc_loop_stop(j->loop);
+	rpc_loop_stop(j->loop.loop);
 }
 
 static int enrol(struct join *j, struct err *err)
@@ -156,23 +148,19 @@ static int enrol(struct join *j, struct err *err)
 		.arg = j,
 		.take = on_take,
 		.done = on_done};
-	int ret = -1;
+	int ret = ui_loop_start(&j->loop, 1, 16, err);
 
-	j->loop = rpc_loop_new(err);
-	if (j->loop == NULL)
-		return -1;
-	rpc_async_start(&j->wake, j->loop, on_wake, j);
-	j->pool = pool_new(1, 16, rpc_async_send, &j->wake, err);
-	opts.pool = j->pool;
-	if (j->pool != NULL && rpc_join_start(j->loop, &opts, err) != NULL) {
-		rpc_loop_run(j->loop);
-		ret = j->joined ? 0 : -1;
-		if (ret != 0)
+	opts.pool = j->loop.pool;
+	if (ret == 0 && rpc_join_start(j->loop.loop, &opts, err) == NULL)
+		ret = -1;
+	if (ret == 0) {
+		rpc_loop_run(j->loop.loop);
+		if (!j->joined) {
 			*err = j->err;
+			ret = -1;
+		}
 	}
-	pool_free(j->pool);
-	rpc_async_stop(&j->wake);
-	rpc_loop_free(j->loop);
+	ui_loop_stop(&j->loop);
 	return ret;
 }
 

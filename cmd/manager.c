@@ -176,10 +176,7 @@ static int run_check(void *own, struct err *err)
 
 static int run_service(void *own, struct err *err)
 {
-	const struct options *opt = own;
-
-	(void)err;
-	return cmd_manager_service(opt->o.config, opt->o.state);
+	return cmd_manager_service(own, err);
 }
 
 static struct options manager_options;

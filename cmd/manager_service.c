@@ -21,16 +21,12 @@
 #include "cmd/ui/fleet.h"
 #include "cmd/ui/hook.h"
 #include "cmd/ui/log.h"
+#include "cmd/ui/loop.h"
+#include "cmd/ui/options.h"
 #include "cmd/ui/report.h"
 #include "cmd/ui/role.h"
 #include "lib/buf.h"
 #include "lib/err.h"
-#include "lib/hash.h"
-#include "lib/notify.h"
-#include "rpc/loop.h"
-
-#define SHUTDOWN_MS 10000
-#define END_LOOK_MS 20
 
 /* The settings in local.conf. */
 struct local {
@@ -42,12 +38,9 @@ struct serve {
 	struct local local;
 	struct store_address listen, enroll, address; /* parsed from .local */
 	char config_path[PATH_MAX + 16];
-	struct rpc_loop *loop;
-	struct rpc_signal term, interrupt, hangup, child;
-	struct rpc_timer end;
+	struct ui_loop loop;
+	struct rpc_signal child;
 	struct manager_service *service;
-	bool ending;
-	int64_t end_ms; /* when the service ends in any case */
 };
 
 /* --- configuration ---------------------------------------------------------- */
@@ -144,40 +137,23 @@ static void on_child(void *arg)
 				WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
 }
 
-static void on_end(void *arg)
+static void on_end(void *ctx)
 {
-	struct serve *s = arg;
-
-	if (manager_service_is_idle(s->service) || rpc_loop_now_ms(s->loop) > s->end_ms)
-		rpc_loop_stop(s->loop);
-	else
-		rpc_timer_start(&s->end, s->loop, END_LOOK_MS, on_end, s);
+	manager_service_shutdown(((struct serve *)ctx)->service);
 }
 
-static void on_term(void *arg)
+static bool is_idle(void *ctx)
 {
-	struct serve *s = arg;
-
-	if (s->ending) {
-		rpc_loop_stop(s->loop);
-		return;
-	}
-	s->ending = true;
-	ui_log(UI_LOG_NOTICE, "ending");
-	notify_send("STOPPING=1");
-	manager_service_shutdown(s->service);
-	s->end_ms = rpc_loop_now_ms(s->loop) + SHUTDOWN_MS;
-	on_end(s);
+	return manager_service_is_idle(((struct serve *)ctx)->service);
 }
 
 /* Reads configuration, certificates and public keys again. If that fails, nothing changes. */
-static void on_hangup(void *arg)
+static void reload(void *ctx)
 {
-	struct serve *s = arg;
+	struct serve *s = ctx;
 	struct manager_config *config;
 	struct err err = {0};
 
-	notify_send("RELOADING=1");
 	config = load_config(s, &err);
 	if (config != NULL && manager_service_reload(s->service, &err) != 0) {
 		manager_config_free(config);
@@ -189,7 +165,6 @@ static void on_hangup(void *arg)
 		manager_service_config(s->service, config);
 		ui_log(UI_LOG_NOTICE, "reloaded");
 	}
-	notify_send("READY=1");
 }
 
 /* --- start and stop ----------------------------------------------------------- */
@@ -223,12 +198,11 @@ static int set_up(struct serve *s, struct err *err)
 	opts.config = load_config(s, err);
 	if (opts.config == NULL)
 		return -1;
-	s->loop = rpc_loop_new(err);
-	if (s->loop == NULL) {
+	if (ui_loop_start(&s->loop, 0, 0, err) != 0) {
 		manager_config_free(opts.config);
 		return -1;
 	}
-	opts.loop = s->loop;
+	opts.loop = s->loop.loop;
 	opts.host = any(s->listen.host);
 	opts.port = s->listen.port;
 	opts.enroll_host = any(s->enroll.host);
@@ -238,45 +212,26 @@ static int set_up(struct serve *s, struct err *err)
 	s->service = manager_service_new(&opts, err);
 	if (s->service == NULL)
 		return -1;
-	rpc_signal_start(&s->term, s->loop, SIGTERM, on_term, s);
-	rpc_signal_start(&s->interrupt, s->loop, SIGINT, on_term, s);
-	rpc_signal_start(&s->hangup, s->loop, SIGHUP, on_hangup, s);
-	rpc_signal_start(&s->child, s->loop, SIGCHLD, on_child, s);
+	rpc_signal_start(&s->child, s->loop.loop, SIGCHLD, on_child, s);
 	return 0;
 }
 
-static void tear_down(struct serve *s)
+int cmd_manager_service(const struct ui_options *o, struct err *err)
 {
-	if (s->loop != NULL) {
-		rpc_timer_stop(&s->end);
-		rpc_signal_stop(&s->term);
-		rpc_signal_stop(&s->interrupt);
-		rpc_signal_stop(&s->hangup);
-		rpc_signal_stop(&s->child);
-	}
-	manager_service_free(s->service);
-	rpc_loop_free(s->loop);
-}
-
-int cmd_manager_service(const char *config, const char *state)
-{
-	struct serve s = {.ending = false};
-	struct err err = {0};
-	int status;
+	struct serve s = {.loop = {.ctx = &s, .end = on_end, .idle = is_idle, .reload = reload}};
+	int ret = ui_role_set(&s.role, o->config, o->state, "manager", err);
 
 	ui_log_start(false);
-	if (hash_crypto_init(&err) != 0 ||
-		ui_role_set(&s.role, config, state, "manager", &err) != 0 ||
-		set_up(&s, &err) != 0) {
-		status = ui_fail("manager", &err);
-		tear_down(&s);
-		return status;
+	if (ret == 0)
+		ret = set_up(&s, err);
+	if (ret == 0) {
+		ui_log(UI_LOG_NOTICE, "manager %s, port %u, enrolment port %u",
+			manager_service_name(s.service), manager_service_port(s.service),
+			manager_service_enroll_port(s.service));
+		ui_loop_serve(&s.loop);
 	}
-	ui_log(UI_LOG_NOTICE, "manager %s, port %u, enrolment port %u",
-		manager_service_name(s.service), manager_service_port(s.service),
-		manager_service_enroll_port(s.service));
-	notify_send("READY=1");
-	rpc_loop_run(s.loop);
-	tear_down(&s);
-	return UI_OK;
+	rpc_signal_stop(&s.child);
+	manager_service_free(s.service);
+	ui_loop_stop(&s.loop);
+	return ret;
 }

@@ -365,10 +365,7 @@ static int trust_clock(void *own, struct err *err)
 
 static int serve(void *own, struct err *err)
 {
-	const struct options *o = own;
-
-	(void)err;
-	return cmd_store_service(o->o.config, o->o.state);
+	return cmd_store_service(own, err);
 }
 
 static struct options store_options = {.reserve = 64u << 20, .threshold = 30};

@@ -265,8 +265,7 @@ static bool is_last(const struct ui_fleet *f)
 
 static int dial(struct ui_fleet *f, struct err *err)
 {
-	const struct rpc_tls_opts tls = {
-		.kind = RPC_TLS_MUTUAL, .cert = f->role.cert, .key = f->role.key, .ca = f->role.ca};
+	const struct rpc_tls_opts tls = ui_role_tls(&f->role, NULL);
 	bool waits_briefly = f->only ? f->count > 1 : !is_last(f);
 	struct store_address address;
 	struct rpc_client_opts opts = {.tls = &tls,

@@ -106,6 +106,12 @@ int ui_role_find(struct ui_role *r, const char *config, const char *state, const
 	return access(r->cert, F_OK) == 0 ? 0 : 1;
 }
 
+struct rpc_tls_opts ui_role_tls(const struct ui_role *r, const struct rpc_deny *deny)
+{
+	return (struct rpc_tls_opts){
+		.kind = RPC_TLS_MUTUAL, .cert = r->cert, .key = r->key, .ca = r->ca, .deny = deny};
+}
+
 /* --- files of lines -------------------------------------------------------- */
 
 size_t ui_role_line(const char *path, const char *name, char text[1024], char *fields[4])

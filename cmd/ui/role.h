@@ -19,6 +19,7 @@
 
 #include "cmd/manager/uplink.h"
 #include "cmd/store/store.h"
+#include "rpc/tls.h"
 
 struct err;
 struct rpc_times;
@@ -53,6 +54,10 @@ int ui_role_given(struct ui_role *role, const char *config, const char *identity
  * `name`. Returns 0; 1 if there is no certificate; -1 with err set. */
 int ui_role_find(struct ui_role *role, const char *config, const char *state, const char *name,
 	const char *identity, struct err *err);
+
+/* Returns the options for mutual TLS with the role's identity; the strings are the role's. deny:
+ * who is refused, or NULL. */
+struct rpc_tls_opts ui_role_tls(const struct ui_role *role, const struct rpc_deny *deny);
 
 /* Reads the managers in the role's file, lines NAME HOST[:PORT]. Returns 0, or -1 with err set:
  * ERR_CONFIG (this machine has joined no fleet, or a line is malformed), ERR_USAGE (an address is
