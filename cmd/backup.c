@@ -44,8 +44,6 @@
 struct options {
 	struct ui_options o; /* .select: its patterns */
 	long copies;
-	const char *to[STORE_WRAPS_MAX];
-	size_t to_count;
 	bool open;
 	struct dump_pipeline_options backup;
 	struct ui_roots roots;
@@ -84,16 +82,6 @@ static int set_ionice(int choice)
 	return ui_usage("backup", "--ionice: %s", strerror(errno));
 }
 
-static int take_recipient(void *own, const char *file, struct err *err)
-{
-	struct options *o = own;
-
-	if (o->to_count == STORE_WRAPS_MAX)
-		return err_set(err, ERR_USAGE, "over %d keys", STORE_WRAPS_MAX);
-	o->to[o->to_count++] = file;
-	return 0;
-}
-
 static int check(struct options *o)
 {
 	struct err err = {0};
@@ -107,13 +95,15 @@ static int check(struct options *o)
 		return ui_usage("backup", "%s", err.message);
 	if ((size_t)o->copies > o->o.store_count)
 		return ui_usage("backup", "--copies %ld needs as many stores", o->copies);
-	if (o->to_count == 0 && !o->open)
+	if (o->o.to_count == 0 && !o->open)
 		return ui_usage("backup",
 			"choose encryption: --to KEY.pub ('fdump key new KEY' makes the pair), or "
 			"--unencrypted");
+	if (o->o.to_count > STORE_WRAPS_MAX)
+		return ui_usage("backup", "--to: over %d keys", STORE_WRAPS_MAX);
 	if (o->progress && !o->o.json)
 		return ui_usage("backup", "--progress goes with --json");
-	if (o->to_count > 0 && o->open)
+	if (o->o.to_count > 0 && o->open)
 		return ui_usage("backup", "--to and --unencrypted exclude each other");
 	return -1;
 }
@@ -354,10 +344,10 @@ static int load_domain(
 	size_t i;
 	int got = agent_state_secret(state, secret, err);
 
-	for (i = 0; i < o->to_count && got == 0; i++)
-		got = key_public_load(o->to[i], &keys[i], err);
+	for (i = 0; i < o->o.to_count && got == 0; i++)
+		got = key_public_load(o->o.to[i], &keys[i], err);
 	if (got == 0)
-		got = dump_domain_init(domain, secret, keys, o->to_count, err);
+		got = dump_domain_init(domain, secret, keys, o->o.to_count, err);
 	seal_wipe(keys, sizeof keys);
 	seal_wipe(secret, sizeof secret);
 	return got;
@@ -635,8 +625,7 @@ static const struct ui_option options[] = {
 			"the folder of --state"},
 	{0, "copies", UI_NUMBER, "how many stores must have the dump; default: all",
 		UI_AT(struct options, copies), .min = 1, .max = STORES_MAX},
-	{0, "to", UI_FILE, "encrypt to this public key", .value = "FILE.pub", .many = true,
-		.take = take_recipient},
+	{.shared = "e"},
 	{0, "unencrypted", UI_FLAG, "do not encrypt: anyone with access to the store can read it",
 		UI_AT(struct options, open)},
 	{.shared = "a",

@@ -15,6 +15,7 @@
 #include "cmd/cmd.h"
 #include "cmd/ui/dump.h"
 #include "cmd/ui/options.h"
+#include "cmd/ui/problem.h"
 #include "cmd/ui/report.h"
 #include "cmd/ui/show.h"
 #include "lib/cbor.h"
@@ -214,14 +215,15 @@ static void on_problem(void *ctx, enum pack_problem_kind kind, uint64_t offset,
 	struct pack_bytes path, const char *what)
 {
 	struct cat *c = ctx;
-	char *text = path.at != NULL ? ui_show_name(path) : NULL, at[40] = "";
 
 	(void)kind;
-	if (c->dump == NULL)
-		snprintf(at, sizeof at, " (offset %llu)", (unsigned long long)offset);
-	ui_say("cat", "%s: %s%s%s%s", c->dump != NULL ? c->dump : c->name, text != NULL ? text : "",
-		text != NULL ? ": " : "", what, at);
-	free(text);
+	ui_problem(&(struct ui_problem){.command = "cat",
+			   .file = c->dump != NULL ? c->dump : c->o.file,
+			   .has_offset = c->dump == NULL,
+			   .offset = offset,
+			   .path = path,
+			   .what = what},
+		NULL);
 	c->problems++;
 }
 

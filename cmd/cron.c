@@ -31,18 +31,6 @@ struct options {
 	long count;
 };
 
-/* Returns the expression as JSON; escaped as in lib/esc.h if it is not UTF-8. */
-static json_t *json_expr(const char *expr)
-{
-	char shown[ESC_MAX(CRON_EXPR_MAX)];
-	json_t *text = json_string(expr);
-
-	if (text != NULL)
-		return text;
-	esc_name(shown, sizeof shown, expr, strnlen(expr, CRON_EXPR_MAX));
-	return json_string(shown);
-}
-
 static json_t *json_set(uint64_t bits)
 {
 	json_t *list = json_array();
@@ -155,8 +143,7 @@ static int run_check(void *own, struct err *err)
 	}
 	valid = cron_parse(&cron, opt->expr, opt->seed, &where, err) == 0;
 	if (ui_result_print(stdout, "result", "cron.check",
-		    (struct ui_field[]){UI_JSON("expression", json_expr(opt->expr)),
-			    UI_BOOL("valid", valid),
+		    (struct ui_field[]){UI_STRING("expression", opt->expr), UI_BOOL("valid", valid),
 			    UI_BOOL_IF(valid, "never", (cron.flags & CRON_NEVER) != 0),
 			    UI_STRING("field", valid ? NULL : cron_field_name(where.field)),
 			    UI_INT_IF(!valid, "field_number", where.field),
@@ -181,7 +168,7 @@ static int run_explain(void *own, struct err *err)
 	clock = cron_describe_clock(&cron);
 	if (opt->o.json)
 		return ui_result_print(stdout, "result", "cron.explain",
-			(struct ui_field[]){UI_JSON("expression", json_expr(opt->expr)),
+			(struct ui_field[]){UI_STRING("expression", opt->expr),
 				UI_STRING("description", text), UI_STRING("clock_changes", clock),
 				UI_BOOL("wall_clock", (cron.flags & CRON_WALL) != 0),
 				UI_BOOL("both_days", (cron.flags & CRON_BOTH) != 0),

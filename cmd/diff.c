@@ -14,6 +14,7 @@
 #include "cmd/dump/pipeline.h"
 #include "cmd/ui/dump.h"
 #include "cmd/ui/options.h"
+#include "cmd/ui/problem.h"
 #include "cmd/ui/report.h"
 #include "cmd/ui/result.h"
 #include "lib/buf.h"
@@ -319,15 +320,15 @@ static int apply(void *ctx, struct pack_load *load, struct err *err)
 static void on_problem(void *ctx, enum pack_problem_kind kind, uint64_t offset,
 	struct pack_bytes path, const char *what)
 {
-	char text[ESC_MAX(1024)] = "", at[32] = "";
 	struct diff *d = ctx;
 
 	(void)kind;
-	if (path.at != NULL)
-		esc_name(text, sizeof text, path.at, path.len);
-	if (d->from.source == NULL)
-		snprintf(at, sizeof at, "offset %llu: ", (unsigned long long)offset);
-	fprintf(stderr, "fdump diff: %s%s%s%s\n", text, text[0] ? ": " : "", at, what);
+	ui_problem(&(struct ui_problem){.command = "diff",
+			   .has_offset = d->from.source == NULL,
+			   .offset = offset,
+			   .path = path,
+			   .what = what},
+		NULL);
 }
 
 static int compare_tree(struct diff *d, struct err *err)
@@ -346,8 +347,8 @@ static int compare_tree(struct diff *d, struct err *err)
 	int got = -1;
 
 	if (d->from.source != NULL ? ui_dump_feed(&d->from, &ro, err) != 0
-				   : (ro.fd = ui_open_input(d->o.file, err)) < 0)
-		return -1;
+				   : (ro.fd = ui_open_pack(d->o.file, err)) < 0)
+		return d->from.source != NULL ? -1 : err_prefix(err, "%s", d->o.file);
 	d->base = open(
 		d->o.directory != NULL ? d->o.directory : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (d->base < 0) {
@@ -486,7 +487,7 @@ static int open_dumps(struct diff *d)
 	return -1;
 }
 
-static struct diff diff;
+static struct diff diff = {.o = {.file = "-"}};
 
 static int run(void *own, struct err *err)
 {

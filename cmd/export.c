@@ -5,10 +5,10 @@
 #include "cmd/cmd.h"
 #include "cmd/ui/dump.h"
 #include "cmd/ui/output.h"
+#include "cmd/ui/problem.h"
 #include "cmd/ui/report.h"
 #include "lib/cbor.h"
 #include "lib/err.h"
-#include "lib/esc.h"
 #include "lib/seal.h"
 #include "pack/entry.h"
 #include "pack/load.h"
@@ -111,14 +111,11 @@ static void on_problem(void *ctx, enum pack_problem_kind kind, uint64_t offset,
 	struct pack_bytes path, const char *what)
 {
 	struct export *x = ctx;
-	char text[ESC_MAX(4096)] = "";
 
 	(void)kind;
 	(void)offset;
 	x->damaged++;
-	if (path.at != NULL)
-		esc_name(text, sizeof text, path.at, path.len);
-	fprintf(stderr, "fdump export: %s%s%s\n", text, text[0] ? ": " : "", what);
+	ui_problem(&(struct ui_problem){.command = "export", .path = path, .what = what}, NULL);
 }
 
 static int write_pack(struct export *x, struct ui_dump *d, struct err *err)

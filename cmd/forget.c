@@ -19,6 +19,7 @@
 #include "lib/buf.h"
 #include "lib/err.h"
 #include "lib/esc.h"
+#include "lib/mem.h"
 
 struct forget {
 	struct ui_options o;
@@ -139,9 +140,9 @@ static int judge(struct forget *f, struct store *s, const char *path, size_t fir
 {
 	struct item *items = (struct item *)(void *)f->dumps.data;
 	size_t count = f->dumps.len / sizeof *items, i, n = 0;
-	struct dump_candidate *c = calloc(count, sizeof *c);
-	size_t *at = calloc(count, sizeof *at);
-	int got = c != NULL && at != NULL ? 0 : err_set(err, ERR_NOMEM, "out of memory");
+	struct dump_candidate *c = mem_new(count * sizeof *c, err);
+	size_t *at = mem_new(count * sizeof *at, err);
+	int got = c != NULL && at != NULL ? 0 : -1;
 
 	for (i = first; i < count && got == 0; i++)
 		if (strcmp(items[i].at.agent, items[first].at.agent) == 0 &&
@@ -215,9 +216,9 @@ static int forget_in(struct forget *f, struct store *s, struct err *err)
 	items = (struct item *)(void *)f->dumps.data;
 	count = f->dumps.len / sizeof *items;
 	/* Sort in the order in which they were made. */
-	dated = calloc(count + 1, sizeof(struct dump_dated *));
+	dated = mem_new((count + 1) * sizeof(struct dump_dated *), err);
 	if (dated == NULL)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return -1;
 	for (i = 0; i < count; i++)
 		dated[i] = &items[i].at;
 	dump_order(dated, count, (int64_t)time(NULL));

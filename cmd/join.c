@@ -71,7 +71,7 @@ static int read_token(struct join *j, bool from_input, struct err *err)
 static int write_recipient(
 	const struct join *j, const char *dir, const struct cbormap_blob *file, struct err *err)
 {
-	char path[PATH_MAX], id_text[KEY_ID_TEXT];
+	char path[PATH_MAX], id_text[KEY_ID_TEXT], name[16];
 	uint8_t id[KEY_ID_LEN];
 	struct key_file key;
 
@@ -81,9 +81,10 @@ static int write_recipient(
 		return err_set(err, ERR_FORMAT, "the manager sent a secret key");
 	key_id(key.public, id);
 	key_id_text(id, id_text);
-	if ((size_t)snprintf(path, sizeof path, "%s/%.8s.pub", dir, id_text) >= sizeof path)
-		return err_set(err, ERR_LIMIT, "%.64s...: the path is too long", dir);
-	if (file_write(path, file->bytes, file->len, key.kind & KEY_SHARED ? 0600 : 0644, err) != 0)
+	snprintf(name, sizeof name, "%.8s.pub", id_text);
+	if (ui_path(path, dir, name, err) != 0 ||
+		file_write(path, file->bytes, file->len, key.kind & KEY_SHARED ? 0600 : 0644,
+			err) != 0)
 		return -1;
 	return ui_result(j->o.json, "recipient", "join.recipient",
 		(struct ui_field[]){UI_STRING("key", id_text), UI_STRING("path", path), {0}}, err,
@@ -229,8 +230,8 @@ static int note(const struct join *j, struct err *err)
 {
 	char path[PATH_MAX];
 
-	if ((size_t)snprintf(path, sizeof path, "%s/recipients", j->role.config) >= sizeof path)
-		return err_set(err, ERR_LIMIT, "%.64s...: the path is too long", j->role.config);
+	if (ui_path(path, j->role.config, "recipients", err) != 0)
+		return -1;
 	ui_install_note(j->role.dir);
 	ui_install_note(path);
 	if (j->token.role == RPC_STORE)

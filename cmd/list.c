@@ -17,11 +17,13 @@
 #include "cmd/cmd.h"
 #include "cmd/ui/line.h"
 #include "cmd/ui/options.h"
+#include "cmd/ui/problem.h"
 #include "cmd/ui/report.h"
 #include "cmd/ui/show.h"
 #include "lib/err.h"
 #include "lib/fs.h"
 #include "lib/lane.h"
+#include "lib/mem.h"
 #include "pack/follow.h"
 #include "pack/read.h"
 #include "pack/seek.h"
@@ -86,14 +88,17 @@ static int fetch(void *ctx, void *worker, void *job_, struct err *err)
 	return 0;
 }
 
-/* Reports that an entry can't be listed. */
-static void refused(const struct list *l, const struct pack_bytes path, const char *why)
+/* Reports a problem with an entry. offset: in the pack; -1: not known. */
+static void tell(
+	const struct list *l, int64_t offset, const struct pack_bytes path, const char *what)
 {
-	char *text = path.at != NULL ? ui_show_name(path) : NULL;
-
-	fprintf(stderr, "fdump list: %s: %s%s%s\n", l->name, text != NULL ? text : "",
-		text != NULL ? ": " : "", why);
-	free(text);
+	ui_problem(&(struct ui_problem){.command = "list",
+			   .file = l->o.file,
+			   .has_offset = offset >= 0,
+			   .offset = (uint64_t)offset,
+			   .path = path,
+			   .what = what},
+		NULL);
 }
 
 static int print(void *ctx, void *worker, void *job_, struct err *err)
@@ -116,7 +121,7 @@ static int print(void *ctx, void *worker, void *job_, struct err *err)
 		job->last_block = start + r.block;
 		job->last_at = r.at;
 		if (got == 2) {
-			refused(l, r.head.path, job->bad.message);
+			tell(l, -1, r.head.path, job->bad.message);
 			job->refused++;
 			job->bad = (struct err){0};
 		} else if (ui_select_test(&l->o.select, r.head.path.at, r.head.path.len,
@@ -206,9 +211,9 @@ static int list_by_index(struct list *l, struct err *err)
 	if (worker_count > l->left)
 		worker_count = l->left > 0 ? l->left : 1;
 	job_count = worker_count * 2;
-	jobs = calloc(job_count, sizeof *jobs);
+	jobs = mem_new(job_count * sizeof *jobs, err);
 	if (jobs == NULL)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return -1;
 	for (i = 0; i < job_count; i++) {
 		ui_line_init(&jobs[i].line, l->format, l->o.numeric_owner, l->tz);
 		all[i] = &jobs[i];
@@ -233,11 +238,9 @@ static void on_problem(void *ctx, enum pack_problem_kind kind, uint64_t offset,
 	struct pack_bytes path, const char *what)
 {
 	struct list *l = ctx;
-	char text[600];
 
 	(void)kind;
-	snprintf(text, sizeof text, "%s (offset %llu)", what, (unsigned long long)offset);
-	refused(l, path, text);
+	tell(l, (int64_t)offset, path, what);
 	l->problems++;
 }
 

@@ -28,8 +28,6 @@
 struct options {
 	struct ui_options o; /* .select: its patterns */
 	bool reproducible;
-	const char *to[PACK_KEYBLOCK_WRAPS];
-	size_t to_count;
 	uint8_t key_payload[PACK_KEYBLOCK_MAX], payload_key[SEAL_KEY_LEN];
 	struct pack_create_options create;
 	/* The paths: arguments, then lines of files_from. */
@@ -39,16 +37,6 @@ struct options {
 	size_t line_cap;
 	bool any_path, told_cut;
 };
-
-static int take_recipient(void *own, const char *file, struct err *err)
-{
-	struct options *o = own;
-
-	if (o->to_count == PACK_KEYBLOCK_WRAPS)
-		return err_set(err, ERR_USAGE, "over %d keys", PACK_KEYBLOCK_WRAPS);
-	o->to[o->to_count++] = file;
-	return 0;
-}
 
 /* Returns the stream for JSON: standard output, or standard error if the pack goes there. */
 static FILE *json_to(const struct options *o)
@@ -158,16 +146,16 @@ static bool excluded(void *ctx, const char *path, size_t len, bool is_dir)
 /* Makes the KEY block of a sealed pack. */
 static int seal(struct options *o, struct err *err)
 {
-	struct key_public *keys = calloc(o->to_count + 1, sizeof *keys);
-	struct pack_recipients to = {.keys = keys, .key_count = o->to_count};
+	struct key_public *keys = calloc(o->o.to_count + 1, sizeof *keys);
+	struct pack_recipients to = {.keys = keys, .key_count = o->o.to_count};
 	struct pass pass;
 	size_t i;
 	int got = 0;
 
 	if (keys == NULL)
 		return err_set(err, ERR_NOMEM, "out of memory");
-	for (i = 0; i < o->to_count && got == 0; i++)
-		got = key_public_load(o->to[i], &keys[i], err);
+	for (i = 0; i < o->o.to_count && got == 0; i++)
+		got = key_public_load(o->o.to[i], &keys[i], err);
 	if (got == 0 && o->o.unseal.passphrase_file != NULL) {
 		got = pass_ask(o->o.unseal.passphrase_file, "the pack", &pass, err);
 		to.passes = &pass;
@@ -178,7 +166,7 @@ static int seal(struct options *o, struct err *err)
 			o->payload_key, err);
 	if (to.pass_count > 0)
 		pass_wipe(&pass);
-	for (i = 0; i < o->to_count; i++)
+	for (i = 0; i < o->o.to_count; i++)
 		key_public_wipe(&keys[i]);
 	free(keys);
 	o->create.writer.key_payload = o->key_payload;
@@ -203,7 +191,7 @@ static int prepare(struct options *o, struct ui_output *out, struct err *err)
 {
 	struct timespec now;
 
-	if ((o->to_count > 0 || o->o.unseal.passphrase_file != NULL) && seal(o, err) != 0)
+	if ((o->o.to_count > 0 || o->o.unseal.passphrase_file != NULL) && seal(o, err) != 0)
 		return -1;
 	if (ui_output_open(out, o->o.file, err) != 0)
 		return -1;
@@ -246,7 +234,7 @@ static int run(void *own, struct err *err)
 	char *patterns;
 	int got;
 
-	if (o->reproducible && (o->to_count > 0 || o->o.unseal.passphrase_file != NULL))
+	if (o->reproducible && (o->o.to_count > 0 || o->o.unseal.passphrase_file != NULL))
 		return ui_usage("pack", "a sealed pack can't be reproducible");
 	o->paths = o->o.args;
 	if (*o->paths == NULL && o->o.files_from == NULL && o->o.command_count == 0)
@@ -313,9 +301,7 @@ static const struct ui_option options[] = {
 		UI_AT(struct options, create.scan.exclude_caches)},
 	{.shared = "x"},
 	{.shared = "n", .help = "leave out the names of users and groups"},
-	{.shared = "c"},
-	{0, "to", UI_FILE, "encrypt to this public key", .value = "FILE.pub", .many = true,
-		.take = take_recipient},
+	{.shared = "ce"},
 	{.shared = "p", .help = "encrypt with the passphrase on the first line of FILE"},
 	{0, "level", UI_NUMBER, "zstd level from 0 (none) to 19; default: 1",
 		UI_AT(struct options, create.level), .max = ZST_LEVEL_MAX},

@@ -349,10 +349,8 @@ static int note(const struct setup *s, struct err *err)
 	size_t i;
 
 	for (i = 0; i < sizeof names / sizeof *names; i++) {
-		if ((size_t)snprintf(path, sizeof path, "%s/%s", s->manager.config, names[i]) >=
-			sizeof path)
-			return err_set(err, ERR_LIMIT, "%.64s...: the path is too long",
-				s->manager.config);
+		if (ui_path(path, s->manager.config, names[i], err) != 0)
+			return -1;
 		ui_install_note(path);
 	}
 	ui_install_note(s->manager.dir);

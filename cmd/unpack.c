@@ -278,7 +278,7 @@ int cmd_unpack_run(struct cmd_unpack *o, int fd)
 	return status;
 }
 
-static struct cmd_unpack unpack_options;
+static struct cmd_unpack unpack_options = {.o = {.file = "-"}};
 
 static int run_unpack(void *own, struct err *err)
 {
@@ -291,14 +291,13 @@ static int run_unpack(void *own, struct err *err)
 	if (o->keep)
 		o->extract.overwrite = PACK_OVERWRITE_NEVER;
 	o->read.need_key = ui_unseal_wanted(&o->o.unseal);
-	fd = ui_open_input(o->o.file, err);
-	if (fd >= 0) {
-		status = cmd_unpack_run(o, fd);
+	fd = ui_open_pack(o->o.file, err);
+	if (fd < 0)
+		err_prefix(err, "%s", o->o.file);
+	status = fd >= 0 ? cmd_unpack_run(o, fd) : ui_fail("unpack", err);
+	if (fd > 0)
 		close(fd);
-	} else {
-		status = ui_fail("unpack", err);
-	}
-	if (status >= UI_FAILED && (o->o.file == NULL || strcmp(o->o.file, "-") == 0))
+	if (status >= UI_FAILED && strcmp(o->o.file, "-") == 0)
 		ui_input_hint("unpack", word);
 	return status;
 }

@@ -45,6 +45,16 @@ static int take_store(void *ctx, const char *text, struct err *err)
 	return 0;
 }
 
+static int take_recipient(void *ctx, const char *text, struct err *err)
+{
+	struct ui_options *o = ctx;
+
+	if (o->to_count == PACK_KEYBLOCK_WRAPS)
+		return err_set(err, ERR_USAGE, "over %d keys", PACK_KEYBLOCK_WRAPS);
+	o->to[o->to_count++] = text;
+	return 0;
+}
+
 static int take_key(void *ctx, const char *text, struct err *err)
 {
 	return ui_unseal_add(&((struct ui_options *)ctx)->unseal, text, err);
@@ -85,6 +95,8 @@ static const struct ui_option shared[] = {
 		"store the output of PROGRAM as member NAME; what is there in the tree is left "
 		"out, and listed",
 		.value = "NAME=PROGRAM", .many = true, .take = take_command, .shared = "c"},
+	{0, "to", UI_FILE, "encrypt to this public key", .value = "FILE.pub", .many = true,
+		.take = take_recipient, .shared = "e"},
 	{'s', "store", UI_STORE, "a store: a directory (with a slash), or a service's NAME[:PORT]",
 		.many = true, .take = take_store, .shared = "s"},
 	{0, "config", UI_DIR, "where stores' addresses are; default: /etc/fdump",

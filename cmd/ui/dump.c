@@ -12,6 +12,7 @@
 #include "lib/buf.h"
 #include "lib/cbor.h"
 #include "lib/esc.h"
+#include "lib/mem.h"
 #include "pack/entry.h"
 
 /* Longest time without progress from a store if there are others to read from. */
@@ -415,12 +416,10 @@ int ui_dump_adopt(struct ui_dump *d, struct err *err)
 
 struct ui_dump_walk *ui_dump_walk_new(struct ui_dump *d, struct err *err)
 {
-	struct ui_dump_walk *w = calloc(1, sizeof *w);
+	struct ui_dump_walk *w = mem_new(sizeof *w, err);
 
-	if (w == NULL) {
-		err_set(err, ERR_NOMEM, "out of memory");
+	if (w == NULL)
 		return NULL;
-	}
 	buf_init(&w->piece, STORE_CONTENT_MAX);
 	buf_init(&w->head, PACK_HEAD_KEEP);
 	w->taker = dump_taker_new(d->source, err);

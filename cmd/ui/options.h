@@ -10,6 +10,7 @@
  *   k --key FILE                p --passphrase-file FILE    t --threads N
  *   v -v, --verbose             j --json                    w --lock-wait TIME
  *   S --state DIR               (-h, --help: always)
+ *   e --to FILE.pub
  *   A --config DIR, with stores' addresses      I --config DIR, with other configuration
  *   i --identity DIR, to reach stores with      o --identity DIR, an operator's
  *
@@ -27,6 +28,7 @@
 #include "cmd/ui/role.h"
 #include "cmd/ui/select.h"
 #include "cmd/ui/unseal.h"
+#include "pack/keyblock.h"
 
 #define UI_COMMANDS_MAX 64 /* --command */
 
@@ -46,6 +48,8 @@ struct ui_options {
 	bool store_is_directory;             /* set by a command whose store is an argument */
 	char *commands[UI_COMMANDS_MAX + 1]; /* no two with the same NAME; ended by NULL */
 	size_t command_count;
+	const char *to[PACK_KEYBLOCK_WRAPS]; /* --to */
+	size_t to_count;
 	bool verbose, json, null, no_xattrs, numeric_owner, no_recursion;
 	unsigned threads; /* default: the number of processors */
 	struct ui_select select;

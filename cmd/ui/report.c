@@ -140,23 +140,6 @@ void ui_input_hint(const char *command, const char *word)
 	close(fd);
 }
 
-int ui_open_input(const char *file, struct err *err)
-{
-	int fd;
-
-	if (file != NULL && strcmp(file, "-") != 0) {
-		fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-		return fd >= 0 ? fd : err_errno(err, errno, "%s", file);
-	}
-	fd = fcntl(0, F_DUPFD_CLOEXEC, 3);
-	if (fd < 0)
-		return err_errno(err, errno, "standard input");
-	if (!isatty(fd))
-		return fd;
-	close(fd);
-	return err_set(err, ERR_USAGE, "will not read from a terminal: name a file with -f");
-}
-
 int ui_open_pack(const char *file, struct err *err)
 {
 	int fd = strcmp(file, "-") == 0 ? 0 : open(file, O_RDONLY | O_NOCTTY | O_CLOEXEC);

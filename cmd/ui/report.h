@@ -55,12 +55,8 @@ void ui_fail_end(int status);
 /* Parses a decimal number from min to max. Returns 0, or -1 if the text is not such a number. */
 int ui_number(const char *text, long min, long max, long *value);
 
-/* Opens a file to read a pack from, or standard input for NULL or "-"; a terminal is refused.
- * Returns the descriptor, which the caller closes, or -1 with err set. */
-int ui_open_input(const char *file, struct err *err);
-
-/* The same for a pack that may be read by its index; for "-" it returns 0, standard input itself.
- * The message does not name the file. */
+/* Opens a file to read a pack from; a terminal is refused. Returns the descriptor (0 for "-",
+ * standard input itself), or -1 with err set; the message does not name the file. */
 int ui_open_pack(const char *file, struct err *err);
 
 /* Call it when reading standard input has failed: suggests -f if the command's first argument (or

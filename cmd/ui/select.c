@@ -12,6 +12,7 @@
 #include "lib/err.h"
 #include "lib/esc.h"
 #include "lib/match.h"
+#include "lib/mem.h"
 #include "pack/scan.h"
 
 static int add_path(struct ui_select *s, const char *path, bool twin, struct err *err)
@@ -22,16 +23,13 @@ static int add_path(struct ui_select *s, const char *path, bool twin, struct err
 
 	if (*path == 0)
 		return err_set(err, ERR_USAGE, "'': empty path");
-	if (s->count == s->cap) {
-		grown = realloc(s->paths, (s->cap * 2 + 16) * sizeof *grown);
-		if (grown == NULL)
-			return err_set(err, ERR_NOMEM, "out of memory");
-		s->paths = grown;
-		s->cap = s->cap * 2 + 16;
-	}
-	name = malloc(strlen(path) + 2);
+	grown = mem_grow(s->paths, s->count, &s->cap, sizeof *grown, err);
+	if (grown == NULL)
+		return -1;
+	s->paths = grown;
+	name = mem_new(strlen(path) + 2, err);
 	if (name == NULL)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return -1;
 	s->paths[s->count++] = (struct ui_selected){.path = name,
 		.len = pack_scan_name(path, name, &cut),
 		.number = s->named,
@@ -42,15 +40,11 @@ static int add_path(struct ui_select *s, const char *path, bool twin, struct err
 int ui_select_name(void *select, const char *path, struct err *err)
 {
 	struct ui_select *s = select;
-	bool *grown;
+	bool *grown = mem_grow(s->met, s->named, &s->met_cap, sizeof *grown, err);
 
-	if (s->named == s->met_cap) {
-		grown = realloc(s->met, (s->met_cap * 2 + 16) * sizeof *grown);
-		if (grown == NULL)
-			return err_set(err, ERR_NOMEM, "out of memory");
-		s->met = grown;
-		s->met_cap = s->met_cap * 2 + 16;
-	}
+	if (grown == NULL)
+		return -1;
+	s->met = grown;
 	if (add_path(s, path, false, err) != 0)
 		return -1;
 	s->met[s->named++] = false;
@@ -59,11 +53,11 @@ int ui_select_name(void *select, const char *path, struct err *err)
 
 int ui_select_path(void *select, const char *path, struct err *err)
 {
-	char *name = malloc(strlen(path) + 1);
+	char *name = mem_new(strlen(path) + 1, err);
 	int ret;
 
 	if (name == NULL)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return -1;
 	ret = esc_back(name, path) ? add_path(select, name, true, err) : 0;
 	if (ret == 0)
 		ret = ui_select_name(select, path, err);
