@@ -6,11 +6,9 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cmd/agent/service.h"
-#include "cmd/agent/state.h"
 #include "cmd/cmd.h"
 #include "cmd/manager/syntax.h"
 #include "cmd/ui/conf.h"
@@ -20,7 +18,6 @@
 #include "cmd/ui/report.h"
 #include "cmd/ui/role.h"
 #include "lib/err.h"
-#include "lib/hash.h"
 #include "lib/size.h"
 #include "rpc/deny.h"
 

@@ -248,9 +248,13 @@ static int avoid_own(struct options *o, const char *state, struct err *err)
 
 static int next_root(void *ctx, const char **path, struct err *err)
 {
-	struct options *o = ctx;
+	struct ui_roots *roots = &((struct options *)ctx)->roots;
 
-	return ui_roots_next(&o->roots, path, err);
+	(void)err;
+	if (roots->next == roots->count)
+		return 1;
+	*path = roots->paths[roots->next++];
+	return 0;
 }
 
 /* --- reports --------------------------------------------------------------- */

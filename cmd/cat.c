@@ -299,7 +299,7 @@ static int cat_in_sequence(struct cat *c, struct err *err)
 {
 	struct pack_read_options options = {
 		.fd = c->fd,
-		.threads = ui_processors(),
+		.threads = c->o.threads,
 		.prove = true,
 		.skip_damaged = true,
 		.need_key = c->dump == NULL && ui_unseal_wanted(&c->o.unseal),

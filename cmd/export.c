@@ -1,5 +1,4 @@
 /* fdump export: writes a dump as an ordinary pack. */
-#include <stdio.h>
 #include <string.h>
 
 #include "cmd/cmd.h"

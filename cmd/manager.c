@@ -5,9 +5,7 @@
 #include "cmd/cmd.h"
 
 #include <jansson.h>
-#include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -16,13 +14,11 @@
 #include "cmd/ui/result.h"
 #include "cmd/ui/options.h"
 #include "cmd/ui/problem.h"
-#include "cmd/ui/report.h"
 #include "cmd/ui/role.h"
 #include "lib/buf.h"
 #include "lib/civil.h"
 #include "lib/err.h"
 #include "lib/esc.h"
-#include "lib/hash.h"
 #include "lib/name.h"
 #include "lib/tz.h"
 

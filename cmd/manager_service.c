@@ -3,10 +3,13 @@
  * manager.conf is the same on every manager; the settings of this machine are in local.conf beside
  * it.
  */
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stddef.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -19,14 +22,16 @@
 #include "cmd/manager/syntax.h"
 #include "cmd/ui/conf.h"
 #include "cmd/ui/fleet.h"
-#include "cmd/ui/hook.h"
 #include "cmd/ui/log.h"
 #include "cmd/ui/loop.h"
 #include "cmd/ui/options.h"
-#include "cmd/ui/report.h"
 #include "cmd/ui/role.h"
 #include "lib/buf.h"
 #include "lib/err.h"
+
+#define HOOK_INPUT_MAX 4096 /* bytes; writing as many to an empty pipe never blocks */
+
+extern char **environ;
 
 /* The settings in local.conf. */
 struct local {
@@ -97,6 +102,43 @@ static void on_access(void *ctx, const struct rpc_access *access)
 	ui_log_access(access);
 }
 
+/* Starts a program with some bytes on its standard input, and does not wait for it. Its output goes
+ * to the log. Returns 0, or -1 with err set: ERR_NOTFOUND if the program does not exist or is not
+ * executable. */
+static int start_hook(const char *program, const void *input, size_t len, struct err *err)
+{
+	const char *const argv[] = {program, NULL};
+	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attr;
+	sigset_t none, usual;
+	int fds[2], got;
+	pid_t pid;
+
+	assert(len <= HOOK_INPUT_MAX);
+	if (pipe2(fds, O_CLOEXEC) != 0)
+		return err_errno(err, errno, "pipe");
+	sigemptyset(&none);
+	sigfillset(&usual);
+	posix_spawn_file_actions_init(&actions);
+	posix_spawnattr_init(&attr);
+	posix_spawn_file_actions_adddup2(&actions, fds[0], STDIN_FILENO);
+	posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO);
+	posix_spawnattr_setsigmask(&attr, &none);
+	posix_spawnattr_setsigdefault(&attr, &usual);
+	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+	got = posix_spawn(&pid, program, &actions, &attr, (char *const *)(uintptr_t)argv, environ);
+	posix_spawn_file_actions_destroy(&actions);
+	posix_spawnattr_destroy(&attr);
+	close(fds[0]);
+	/* The pipe has room for all of it. */
+	if (got == 0)
+		(void)!write(fds[1], input, len);
+	close(fds[1]);
+	if (got == ENOENT || got == EACCES)
+		return err_set(err, ERR_NOTFOUND, "hook %s: not found, or not executable", program);
+	return got == 0 ? 0 : err_errno(err, got, "hook %s", program);
+}
+
 /* Logs an alarm, and runs the hook with the alarm as a line of JSON on its standard input. Returns
  * false if it should be tried again. */
 static bool on_alarm(void *ctx, const char *hook, const struct manager_alarm_row *row, bool raised)
@@ -111,11 +153,11 @@ static bool on_alarm(void *ctx, const char *hook, const struct manager_alarm_row
 		row->job[0] != 0 ? ", job " : "", row->job, row->state, row->reason);
 	if (hook == NULL)
 		return true;
-	buf_init(&line, UI_HOOK_INPUT_MAX);
+	buf_init(&line, HOOK_INPUT_MAX);
 	if (ui_fleet_json_put("alarm", raised ? "alarm.raised" : "alarm.over",
 		    manager_service_name(s->service), manager_alarm_fields, row, &line,
 		    &err) != 0 ||
-		ui_hook_start(hook, line.data, line.len, &err) != 0) {
+		start_hook(hook, line.data, line.len, &err) != 0) {
 		ui_log(UI_LOG_ERROR, "alarm: %s", err.message);
 		ret = err.code == ERR_NOTFOUND; /* trying again would not help */
 	}

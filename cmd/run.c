@@ -220,8 +220,7 @@ static int show_progress(struct run *r, struct err *err)
 	if (ui_fleet_rows(&r->fleet, MANAGER_METHOD_STATUS, filter, manager_status_fields,
 		    sizeof(struct manager_status_row), add_progress, r, err) != 0)
 		return -1;
-	ui_progress_set(r->bytes, r->entries);
-	ui_progress_total(r->total);
+	ui_progress_set(r->bytes, r->entries, r->total);
 	return 0;
 }
 

@@ -3,7 +3,6 @@
  * works in the threads of a pool; gc and scrub run by the schedules in store.conf. Crash-only: if
  * the engine fails the process ends, and systemd starts it again, except after damage (status 5).
  */
-#include <errno.h>
 #include <inttypes.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -25,10 +24,8 @@
 #include "cmd/ui/role.h"
 #include "cmd/ui/show.h"
 #include "cron/cron.h"
-#include "lib/buf.h"
 #include "lib/err.h"
 #include "lib/esc.h"
-#include "lib/file.h"
 #include "lib/pool.h"
 #include "lib/tz.h"
 #include "rpc/deny.h"

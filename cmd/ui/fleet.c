@@ -12,7 +12,6 @@
 #include "lib/civil.h"
 #include "lib/err.h"
 #include "lib/esc.h"
-#include "lib/file.h"
 #include "rpc/ca.h"
 #include "rpc/client.h"
 #include "rpc/wire.h"

@@ -14,7 +14,6 @@
 #define FDUMP_CMD_UI_FLEET_H
 
 #include "cmd/manager/proto.h"
-#include "cmd/manager/row.h"
 #include "cmd/ui/result.h"
 #include "cmd/ui/role.h"
 

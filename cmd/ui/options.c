@@ -2,9 +2,12 @@
 #include "cmd/ui/options.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <getopt.h>
 #include <limits.h>
+#include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -69,6 +72,16 @@ static int find_net(struct ui_options *o)
 	return -1;
 }
 
+/* Parses a decimal number. Returns 0, or -1 if the text is not one from min to max. */
+static int parse_number(const char *text, long min, long max, long *value)
+{
+	char *end;
+
+	errno = 0;
+	*value = strtol(text, &end, 10);
+	return *text == 0 || *end != 0 || errno != 0 || *value < min || *value > max ? -1 : 0;
+}
+
 /* Converts a value and stores it in its variable, in the command's struct. Returns 0, or -1 with
  * err set: ERR_USAGE. */
 static int convert(const struct ui_option *o, uint8_t *own, const char *text, struct err *err)
@@ -85,7 +98,7 @@ static int convert(const struct ui_option *o, uint8_t *own, const char *text, st
 		return 0;
 	case UI_NUMBER:
 		assert(o->size == sizeof n || o->size == sizeof(int));
-		if (ui_number(text, o->min, o->max, &n) != 0)
+		if (parse_number(text, o->min, o->max, &n) != 0)
 			return err_set(err, ERR_USAGE, "expected a number from %ld to %ld", o->min,
 				o->max);
 		if (o->size == sizeof n)
@@ -252,6 +265,15 @@ static int check_arguments(const struct ui_options *o, const struct ui_command *
 	return -1;
 }
 
+/* Returns the number of processors that this process may use, 1 to 64. */
+static unsigned processors(void)
+{
+	cpu_set_t set;
+	int n = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+
+	return n < 1 ? 1 : n > 64 ? 64 : (unsigned)n;
+}
+
 int ui_options_parse(const struct ui_command *command, int argc, char **argv)
 {
 	struct ui_option rows[UI_COMMAND_OPTIONS];
@@ -261,7 +283,7 @@ int ui_options_parse(const struct ui_command *command, int argc, char **argv)
 	int status;
 
 	o->command = command->name;
-	o->threads = ui_processors();
+	o->threads = processors();
 	o->access = (struct store_access){.wait_sec = STORE_LOCK_SEC,
 		.patience_ms = STORE_PATIENCE_MS,
 		.waits = tell_wait,

@@ -20,7 +20,6 @@
 #define FDUMP_CMD_UI_OPTIONS_H
 
 #include <stdbool.h>
-#include <stdint.h>
 #include <unistd.h> /* optind */
 
 #include "cmd/store/store.h"

@@ -231,11 +231,6 @@ void ui_progress_start(const char *command, uint64_t total, bool quiet)
 	sigaction(SIGUSR1, &action, NULL);
 }
 
-void ui_progress_total(uint64_t total)
-{
-	p.total = total;
-}
-
 void ui_progress_estimate(const struct pack_scan_options *scan, char *const *paths, bool shown)
 {
 	pthread_mutex_lock(&p.lock);
@@ -253,8 +248,9 @@ void ui_progress_add(uint64_t bytes, uint64_t entries)
 	p.entries += entries;
 }
 
-void ui_progress_set(uint64_t bytes, uint64_t entries)
+void ui_progress_set(uint64_t bytes, uint64_t entries, uint64_t total)
 {
+	p.total = total;
 	p.bytes = bytes;
 	p.entries = entries;
 }

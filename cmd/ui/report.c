@@ -4,7 +4,6 @@
 #include <stdarg.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -104,23 +103,6 @@ int ui_usage(const char *command, const char *fmt, ...)
 	ui_fail(command, &err);
 	fprintf(stderr, "Try 'fdump %s --help'.\n", command);
 	return UI_FAILED;
-}
-
-int ui_number(const char *text, long min, long max, long *value)
-{
-	char *end;
-
-	errno = 0;
-	*value = strtol(text, &end, 10);
-	return *text == 0 || *end != 0 || errno != 0 || *value < min || *value > max ? -1 : 0;
-}
-
-unsigned ui_processors(void)
-{
-	cpu_set_t set;
-	int n = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
-
-	return n < 1 ? 1 : n > 64 ? 64 : (unsigned)n;
 }
 
 void ui_input_hint(const char *command, const char *word)

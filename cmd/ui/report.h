@@ -6,7 +6,6 @@
 #define FDUMP_CMD_UI_REPORT_H
 
 #include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 
 struct err;
@@ -52,9 +51,6 @@ bool ui_fail_wants_json(int argc, char **argv);
 void ui_fail_json(FILE *to);
 void ui_fail_end(int status);
 
-/* Parses a decimal number from min to max. Returns 0, or -1 if the text is not such a number. */
-int ui_number(const char *text, long min, long max, long *value);
-
 /* Opens a file to read a pack from; a terminal is refused. Returns the descriptor (0 for "-",
  * standard input itself), or -1 with err set; the message does not name the file. */
 int ui_open_pack(const char *file, struct err *err);
@@ -62,8 +58,5 @@ int ui_open_pack(const char *file, struct err *err);
 /* Call it when reading standard input has failed: suggests -f if the command's first argument (or
  * NULL) is a pack. */
 void ui_input_hint(const char *command, const char *word);
-
-/* Returns the number of processors that this process may use, 1 to 64. */
-unsigned ui_processors(void);
 
 #endif

@@ -104,19 +104,12 @@ int ui_select_lines(const char *file, bool nul, ui_select_each *each, void *ctx,
 	return got < 0 ? -1 : 0;
 }
 
-static int need_match(struct ui_select *s, struct err *err)
+int ui_select_exclude(struct ui_select *s, const char *pattern, const char *file, struct err *err)
 {
-	return s->exclude != NULL || (s->exclude = match_new(err)) != NULL ? 0 : -1;
-}
-
-int ui_select_pattern(struct ui_select *s, const char *pattern, struct err *err)
-{
-	return need_match(s, err) != 0 ? -1 : match_add(s->exclude, pattern, strlen(pattern), err);
-}
-
-int ui_select_patterns_from(struct ui_select *s, const char *file, bool nul, struct err *err)
-{
-	return need_match(s, err) != 0 ? -1 : match_load(s->exclude, file, nul, err);
+	if (s->exclude == NULL && (s->exclude = match_new(err)) == NULL)
+		return -1;
+	return file != NULL ? match_load(s->exclude, file, false, err)
+			    : match_add(s->exclude, pattern, strlen(pattern), err);
 }
 
 static int compare(const char *a, size_t a_len, const char *b, size_t b_len)
