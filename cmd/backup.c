@@ -1,6 +1,7 @@
 /* fdump backup: backs up trees of files to stores. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -168,12 +169,19 @@ static int find_base(struct options *o, struct err *err)
 	return 0;
 }
 
+static void warn(void *ctx, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
 /* Prints a warning and adds it to the result; only once, even if the backup runs a second time. */
-static void warn(void *ctx, const char *what)
+static void warn(void *ctx, const char *fmt, ...)
 {
 	struct options *o = ctx;
+	char what[8192];
+	va_list args;
 	size_t i;
 
+	va_start(args, fmt);
+	vsnprintf(what, sizeof what, fmt, args);
+	va_end(args);
 	for (i = 0; i < json_array_size(o->warnings); i++) {
 		const json_t *said = json_object_get(json_array_get(o->warnings, i), "what");
 
@@ -198,13 +206,9 @@ static bool excluded(void *ctx, const char *path, size_t len, bool is_dir)
 {
 	struct options *o = ctx;
 	const struct ui_avoided *avoided = ui_avoid_find(&o->avoid, path, len);
-	char text[ERR_MESSAGE_MAX];
 
-	if (avoided != NULL) {
-		snprintf(text, sizeof text, "%s: is %s: left out", avoided->folder, avoided->what);
-		warn(o, text);
-		return true;
-	}
+	if (avoided != NULL)
+		warn(o, "%s: is %s: left out", avoided->folder, avoided->what);
 	return left_out(ctx, path, len, is_dir);
 }
 
@@ -218,11 +222,8 @@ static bool enters(void *ctx, const char *path, size_t len)
 /* With --one-file-system: reports a mount point whose content is not in the dump. */
 static void on_border(void *ctx, const char *path, size_t len)
 {
-	char text[ERR_MESSAGE_MAX];
-
-	snprintf(text, sizeof text,
-		"note: %.*s: another file system is mounted there: not gone into", (int)len, path);
-	warn(ctx, text);
+	warn(ctx, "note: %.*s: another file system is mounted there: not gone into", (int)len,
+		path);
 }
 
 /* Excludes the stores and the state folder from the backup. */
@@ -379,20 +380,20 @@ static int run_once(struct options *o, struct dump_pipeline_result *result, stru
 static int run(struct options *o, struct dump_pipeline_result *result, struct err *err)
 {
 	struct store_marks lost = {0};
-	char text[128];
 	int rounds, got;
 
 	o->backup.lost = &lost;
 	got = run_once(o, result, err);
 	for (rounds = 0; got == 1 && !o->backup.store_all; rounds++) {
 		o->backup.store_all = result->lost == 0 || rounds == HEAL_ROUNDS;
-		snprintf(text, sizeof text,
-			"the stores have lost %zu chunk%s: the files that need %s are read again",
-			result->lost, result->lost > 1 ? "s" : "",
-			result->lost > 1 ? "them" : "it");
-		warn(o, o->backup.store_all
-				? "the stores have lost chunks: everything is read again"
-				: text);
+		if (o->backup.store_all)
+			warn(o, "the stores have lost chunks: everything is read again");
+		else
+			warn(o,
+				"the stores have lost %zu chunk%s: the files that need %s are read "
+				"again",
+				result->lost, result->lost > 1 ? "s" : "",
+				result->lost > 1 ? "them" : "it");
 		o->roots.next = 0;
 		got = run_once(o, result, err);
 	}
@@ -400,15 +401,6 @@ static int run(struct options *o, struct dump_pipeline_result *result, struct er
 	o->backup.lost = NULL;
 	return got == 1 ? err_set(err, ERR_FAILED, "chunks are missing that were just stored")
 			: got;
-}
-
-/* The agent's own files are not part of the dump, so a failure to write them is only a warning. */
-static void warn_state(struct options *o, const struct err *why, const char *what)
-{
-	char text[ERR_MESSAGE_MAX + 64];
-
-	snprintf(text, sizeof text, "warning: %s: %s", why->message, what);
-	warn(o, text);
 }
 
 static int backup(struct options *o, struct dump_pipeline_result *result, struct err *err)
@@ -445,8 +437,10 @@ static int backup(struct options *o, struct dump_pipeline_result *result, struct
 	o->backup.last = last = agent_state_last(state, o->backup.name, domain.fingerprint, err);
 	if (last == NULL)
 		goto out;
+	/* The agent's own files are not part of the dump, so a failure to write them is only a
+	 * warning. */
 	if (!domain.open && agent_state_know(state, domain.fingerprint, &why) != 0)
-		warn_state(o, &why, "fdump restore needs --any-origin for this dump");
+		warn(o, "warning: %s: fdump restore needs --any-origin for this dump", why.message);
 	copies.domain = &domain;
 	if (ui_stores_open(
 		    &o->stores, STORE_WRITE, copies.wanted, ui_copies_behind, &o->report, err) != 0)
@@ -461,7 +455,7 @@ static int backup(struct options *o, struct dump_pipeline_result *result, struct
 		got = run(o, result, err);
 	}
 	if (got == 0 && result->unkept_last)
-		warn_state(o, &result->unkept, "the next backup reads everything");
+		warn(o, "warning: %s: the next backup reads everything", result->unkept.message);
 	if (got == 0)
 		result->problems +=
 			ui_missed_after(&missed, &o->o.select, result->entries, result->fewer_than);

@@ -1,7 +1,6 @@
 /* Compares a backup with the last dumps in its stores. */
 #include "cmd/ui/missed.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,25 +41,11 @@ static void compare_paths(struct ui_missed *m, const char *store, const struct s
 		ui_roots_print(to, m->roots, m->base);
 		fputs(": fdump forget counts both as one backup (--name gives another name)", to);
 		if (fclose(to) == 0)
-			m->warn(m->ctx, text);
+			m->warn(m->ctx, "%s", text);
 		free(text);
 	}
 out:
 	ui_roots_fini(&roots);
-}
-
-static void warn(const struct ui_missed *m, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
-
-static void warn(const struct ui_missed *m, const char *fmt, ...)
-{
-	char text[ERR_MESSAGE_MAX];
-	va_list args;
-
-	va_start(args, fmt);
-	vsnprintf(text, sizeof text, fmt, args);
-	va_end(args);
-	m->warn(m->ctx, text);
 }
 
 void ui_missed_compare(void *missed, size_t store, const struct dump_before *before)
@@ -71,7 +56,7 @@ void ui_missed_compare(void *missed, size_t store, const struct dump_before *bef
 	size_t n = before->ahead;
 
 	if (n > 0)
-		warn(m,
+		m->warn(m->ctx,
 			"warning: %s has %zu dump%s of this backup %s in the future (a '~' in "
 			"fdump dumps): fdump forget keeps %s, and counts by the others",
 			m->stores[store], n, n > 1 ? "s" : "",
@@ -91,7 +76,7 @@ void ui_missed_links(const struct ui_missed *m, int base)
 
 	for (i = 0; i < m->roots->count && !m->no_recursion; i++)
 		if (ui_roots_link(base, m->roots->paths[i]))
-			warn(m,
+			m->warn(m->ctx,
 				"note: %s is a symbolic link: only the link is kept (%s/ follows "
 				"it)",
 				m->roots->paths[i], m->roots->paths[i]);
@@ -103,11 +88,11 @@ size_t ui_missed_after(const struct ui_missed *m, const struct ui_select *select
 	char *patterns = m->planned ? NULL : ui_select_patterns_unmet(select);
 
 	if (patterns != NULL)
-		warn(m, "note: %s", patterns);
+		m->warn(m->ctx, "note: %s", patterns);
 	free(patterns);
 	if (fewer_than == 0)
 		return 0;
-	warn(m,
+	m->warn(m->ctx,
 		"warning: %llu entr%s, the last whole dump had %llu: is everything mounted? fdump "
 		"forget does not count this dump as whole (--accept-fewer, if it is)",
 		(unsigned long long)entries, entries == 1 ? "y" : "ies",

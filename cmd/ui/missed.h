@@ -25,7 +25,7 @@ struct ui_missed {
 	bool listed;               /* the paths come from a list, which may differ each time */
 	bool no_recursion;
 	bool planned; /* a job of a plan, whose patterns are for many machines */
-	void (*warn)(void *ctx, const char *what);
+	void (*warn)(void *ctx, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 	void *ctx;
 	/* Set by ui_missed_compare. */
 	uint64_t full; /* entries of the last complete dump of these paths; 0: none */
