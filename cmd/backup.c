@@ -67,7 +67,7 @@ static int set_nice(int nice)
 {
 	if (nice < 0 || setpriority(PRIO_PROCESS, 0, nice) == 0)
 		return -1;
-	return ui_usage("backup", "--nice: %s", strerror(errno));
+	return ui_usage("--nice: %s", strerror(errno));
 }
 
 /* Sets the I/O priority, with the classes of ionice(1). Returns -1 to go on, else the exit
@@ -80,7 +80,7 @@ static int set_ionice(int choice)
 
 	if (choice < 0 || syscall(SYS_ioprio_set, IOPRIO_PROCESS, 0, priority) == 0)
 		return -1;
-	return ui_usage("backup", "--ionice: %s", strerror(errno));
+	return ui_usage("--ionice: %s", strerror(errno));
 }
 
 static int check(struct options *o)
@@ -88,24 +88,23 @@ static int check(struct options *o)
 	struct err err = {0};
 
 	if (o->o.store_count == 0)
-		return ui_usage(
-			"backup", "no STORE given (-s STORE; 'fdump store init DIR' makes one)");
+		return ui_usage("no STORE given (-s STORE; 'fdump store init DIR' makes one)");
 	if (o->o.store_count > 1) /* the others go on; it catches up at the end */
 		o->o.access.lost_ms = o->o.access.patience_ms / LOST_SHARE;
 	if (ui_stores_new(&o->stores, o->o.stores, o->o.store_count, &o->o.access, &err) != 0)
-		return ui_usage("backup", "%s", err.message);
+		return ui_usage("%s", err.message);
 	if ((size_t)o->copies > o->o.store_count)
-		return ui_usage("backup", "--copies %ld needs as many stores", o->copies);
+		return ui_usage("--copies %ld needs as many stores", o->copies);
 	if (o->o.to_count == 0 && !o->open)
-		return ui_usage("backup",
+		return ui_usage(
 			"choose encryption: --to KEY.pub ('fdump key new KEY' makes the pair), or "
 			"--unencrypted");
 	if (o->o.to_count > STORE_WRAPS_MAX)
-		return ui_usage("backup", "--to: over %d keys", STORE_WRAPS_MAX);
+		return ui_usage("--to: over %d keys", STORE_WRAPS_MAX);
 	if (o->progress && !o->o.json)
-		return ui_usage("backup", "--progress goes with --json");
+		return ui_usage("--progress goes with --json");
 	if (o->o.to_count > 0 && o->open)
-		return ui_usage("backup", "--to and --unencrypted exclude each other");
+		return ui_usage("--to and --unencrypted exclude each other");
 	return -1;
 }
 
@@ -128,12 +127,12 @@ static int prepare(struct options *o)
 		o->backup.lock += (int64_t)time(NULL);
 	for (; *o->o.args != NULL; o->o.args++)
 		if (ui_roots_add(&o->roots, *o->o.args, &err) != 0)
-			return ui_fail("backup", &err);
+			return ui_fail(&err);
 	if (o->o.files_from != NULL &&
 		ui_select_lines(o->o.files_from, o->o.null, ui_roots_add, &o->roots, &err) != 0)
-		return ui_fail("backup", &err);
+		return ui_fail(&err);
 	if (o->roots.count == 0 && o->o.command_count == 0)
-		return ui_usage("backup", "no PATH given ('.' for all that is here)");
+		return ui_usage("no PATH given ('.' for all that is here)");
 	o->backup.paths = o->roots.encoded.data;
 	o->backup.paths_len = o->roots.encoded.len;
 	o->backup.path_count = o->roots.encoded_count;
@@ -275,9 +274,7 @@ static void on_problem(void *ctx, const char *path, size_t len, const char *what
 	while (i < o->roots.count &&
 		(strlen(o->roots.paths[i]) != len || memcmp(o->roots.paths[i], path, len) != 0))
 		i++;
-	ui_problem(&(struct ui_problem){.command = "backup",
-			   .id = "backup.problem",
-			   .json = o->o.json ? stdout : NULL,
+	ui_problem(&(struct ui_problem){.id = "backup.problem",
 			   .path = {(const uint8_t *)path, len},
 			   .given = i < o->roots.count,
 			   .what = what},
@@ -366,7 +363,7 @@ static int run_once(struct options *o, struct dump_pipeline_result *result, stru
 
 	ahead.excluded = ahead.excluded != NULL ? left_out : NULL;
 	o->bytes = o->entries = 0;
-	ui_progress_start("backup", 0, o->o.verbose);
+	ui_progress_start(0, o->o.verbose);
 	if (o->roots.count > 0)
 		ui_progress_estimate(&ahead, o->roots.paths, !o->o.verbose);
 	got = dump_pipeline_run(&o->backup, result, err);
@@ -518,7 +515,7 @@ static void ended(void *ctx, int status)
 	if (!o->o.json)
 		return;
 	err_set(&err, ERR_CANCELLED, "ended by a signal: %s", strsignal(status - 128));
-	ui_fail("backup", &err);
+	ui_fail(&err);
 	ui_fail_end(status);
 }
 
@@ -533,7 +530,7 @@ static int run_all(struct options *o)
 	int status;
 
 	if (catch && ui_ending_start(ended, o, &err) != 0)
-		return ui_fail("backup", &err);
+		return ui_fail(&err);
 	if (hook(o, o->before, -1, NULL, &err) != 0) {
 		err.code = ERR_FAILED;
 		err_prefix(&err, "no backup was made: the hook before it failed");
@@ -544,7 +541,7 @@ static int run_all(struct options *o)
 		made = backup(o, &result, &err) == 0;
 	}
 	if (!made) {
-		status = ui_fail("backup", &err);
+		status = ui_fail(&err);
 	} else if (result.acknowledged < (o->copies > 0 ? (size_t)o->copies : o->o.store_count)) {
 		status = UI_COPIES;
 	} else {
@@ -554,7 +551,7 @@ static int run_all(struct options *o)
 		ui_ending_stop();
 	if (hook_after(o, status, &result) != 0 && status == UI_OK)
 		status = UI_SOME;
-	return made && tell(o, &result, &err) != 0 ? ui_fail("backup", &err) : status;
+	return made && tell(o, &result, &err) != 0 ? ui_fail(&err) : status;
 }
 
 static struct options backup_options = {.o = {.as_agent = true},

@@ -217,8 +217,7 @@ static void on_problem(void *ctx, enum pack_problem_kind kind, uint64_t offset,
 	struct cat *c = ctx;
 
 	(void)kind;
-	ui_problem(&(struct ui_problem){.command = "cat",
-			   .file = c->dump != NULL ? c->dump : c->o.file,
+	ui_problem(&(struct ui_problem){.file = c->dump != NULL ? c->dump : c->o.file,
 			   .has_offset = c->dump == NULL,
 			   .offset = offset,
 			   .path = path,
@@ -442,7 +441,7 @@ static int run(void *own, struct err *err)
 	if (stored && c->o.arg_count == 2)
 		c->dump = *c->o.args++;
 	else if (stored || c->o.arg_count != 1)
-		return ui_usage("cat", "expected %s", stored ? "DUMP PATH" : "PATH");
+		return ui_usage("expected %s", stored ? "DUMP PATH" : "PATH");
 	if ((status = ui_options_paths(&c->o)) >= 0)
 		return status;
 	buf_init(&c->want, PACK_PATH_MAX);

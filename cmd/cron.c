@@ -55,7 +55,7 @@ static int parse(const struct options *opt, struct cron *cron)
 
 	if (cron_parse(cron, opt->expr, opt->seed, &where, &err) == 0)
 		return 0;
-	status = ui_fail("cron", &err);
+	status = ui_fail(&err);
 	for (p = opt->expr; (*p >= ' ' && *p <= '~') || *p == '\t'; p++)
 		;
 	if (*p != 0 || p - opt->expr > 100 || where.column == 0)

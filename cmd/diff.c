@@ -141,7 +141,7 @@ static void live_problem(void *ctx, const char *path, size_t len, const char *wh
 		return; /* it will be reported as missing */
 	esc_name(text, sizeof text, path, len);
 	err_errno(&err, errnum, "%s: %s", text, what);
-	ui_fail("diff", &err);
+	ui_fail(&err);
 	d->failed = true;
 }
 
@@ -323,8 +323,7 @@ static void on_problem(void *ctx, enum pack_problem_kind kind, uint64_t offset,
 	struct diff *d = ctx;
 
 	(void)kind;
-	ui_problem(&(struct ui_problem){.command = "diff",
-			   .has_offset = d->from.source == NULL,
+	ui_problem(&(struct ui_problem){.has_offset = d->from.source == NULL,
 			   .offset = offset,
 			   .path = path,
 			   .what = what},
@@ -468,13 +467,13 @@ static int open_dumps(struct diff *d)
 	const struct store_dump *dump;
 
 	if (d->o.store_count == 0 || d->o.arg_count == 0)
-		return ui_usage("diff", "a dump is named by -s STORE DUMP");
+		return ui_usage("a dump is named by -s STORE DUMP");
 	if (d->live && d->o.directory != NULL)
-		return ui_usage("diff", "-C and --live exclude each other");
+		return ui_usage("-C and --live exclude each other");
 	if (!d->live && d->o.directory == NULL && d->o.arg_count == 1)
-		return ui_usage("diff", "with what? Another DUMP, -C DIR, or --live");
+		return ui_usage("with what? Another DUMP, -C DIR, or --live");
 	if (ui_dump_open(&d->from, &d->o, *d->o.args++, &err) != 0)
-		return ui_fail("diff", &err);
+		return ui_fail(&err);
 	dump = dump_source_dump(d->from.source);
 	if (d->live) {
 		snprintf(d->live_base, sizeof d->live_base, "%.*s", (int)dump->base_len,
@@ -482,7 +481,7 @@ static int open_dumps(struct diff *d)
 		d->o.directory = d->live_base;
 	} else if (d->o.directory == NULL &&
 		   ui_dump_another(&d->other, &d->from, *d->o.args++, &err) != 0) {
-		return ui_fail("diff", &err);
+		return ui_fail(&err);
 	}
 	return -1;
 }
@@ -503,7 +502,7 @@ static int run(void *own, struct err *err)
 		ui_pipe_ends(1); /* if anything was printed, they differ */
 		if ((d->other.source != NULL ? compare_dumps(d, err) : compare_tree(d, err)) != 0)
 			status = -1;
-		else if (ui_select_unmet(&d->o.select, "diff",
+		else if (ui_select_unmet(&d->o.select,
 				 d->from.source != NULL ? dump_source_dump(d->from.source) : NULL) >
 				 0 ||
 			 d->failed)

@@ -114,7 +114,7 @@ static void on_problem(void *ctx, enum pack_problem_kind kind, uint64_t offset,
 	(void)kind;
 	(void)offset;
 	x->damaged++;
-	ui_problem(&(struct ui_problem){.command = "export", .path = path, .what = what}, NULL);
+	ui_problem(&(struct ui_problem){.path = path, .what = what}, NULL);
 }
 
 static int write_pack(struct export *x, struct ui_dump *d, struct err *err)
@@ -168,7 +168,7 @@ static int run(void *own, struct err *err)
 		got = ui_output_commit(&x.out, err);
 	gaps = ui_dump_gaps(&d, &gap) != 0;
 	if (got == 0 && !gaps && x.damaged == 0)
-		unmet = ui_select_unmet(&o->select, "export", dump_source_dump(d.source));
+		unmet = ui_select_unmet(&o->select, dump_source_dump(d.source));
 	pack_writer_free(x.writer);
 	pack_press_free(x.press);
 	pack_part_free(x.part);

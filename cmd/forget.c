@@ -252,11 +252,9 @@ static int forget_all(struct forget *f, struct err *err)
 			forget_in(f, s.stores[i], &why) != 0) {
 			f->failed++;
 			f->status = err_exit_status(why.code);
-			ui_problem(&(struct ui_problem){.command = "forget",
-					   .id = "forget.store",
-					   .json = f->o.json ? stdout : NULL,
-					   .store = f->o.stores[i],
-					   .why = &why},
+			ui_problem(
+				&(struct ui_problem){
+					.id = "forget.store", .store = f->o.stores[i], .why = &why},
 				NULL);
 		}
 		if (f->gone > before && store_directory(s.stores[i]) == NULL)
@@ -372,12 +370,11 @@ static int run(void *own, struct err *err)
 	if (f->dry_run)
 		ui_pipe_ends(UI_OK);
 	if (f->o.store_count == 0 || f->ruled == (f->o.arg_count > 0))
-		return ui_usage(
-			"forget", "needs -s STORE, and either --keep-... rules or DUMPs, not both");
+		return ui_usage("needs -s STORE, and either --keep-... rules or DUMPs, not both");
 	if (!f->ruled && f->name != NULL)
-		return ui_usage("forget", "--name goes with --keep-... rules");
+		return ui_usage("--name goes with --keep-... rules");
 	if (!f->dry_run && !f->yes && (!isatty(0) || f->o.json))
-		return ui_usage("forget",
+		return ui_usage(
 			f->o.json ? "--json does not ask: --dry-run shows what would be deleted, "
 				    "--yes does it"
 				  : "without a terminal to ask: --dry-run shows what would be "

@@ -439,8 +439,8 @@ static int run(void *own, struct err *err)
 	int made = 1, ret = -1;
 
 	if (word != NULL && strcmp(word, "-") != 0)
-		return ui_usage("join", "a token can't be an argument: 'fdump join' asks for it, "
-					"or reads it from standard input with '-'");
+		return ui_usage("a token can't be an argument: 'fdump join' asks for it, "
+				"or reads it from standard input with '-'");
 	if (read_token(j, word != NULL, err) != 0 || find_role(j, err) != 0 || look(j, err) != 0 ||
 		note(j, err) != 0)
 		goto out;

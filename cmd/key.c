@@ -247,7 +247,7 @@ static int run(void *own, struct err *err)
 
 	opt->file = opt->o.args[0];
 	if (opt->no_pass && opt->pass_file != NULL)
-		return ui_usage("key", "--no-passphrase and --passphrase-file exclude each other");
+		return ui_usage("--no-passphrase and --passphrase-file exclude each other");
 	return opt->o.verb->run(opt, err);
 }
 

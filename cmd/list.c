@@ -92,8 +92,7 @@ static int fetch(void *ctx, void *worker, void *job_, struct err *err)
 static void tell(
 	const struct list *l, int64_t offset, const struct pack_bytes path, const char *what)
 {
-	ui_problem(&(struct ui_problem){.command = "list",
-			   .file = l->o.file,
+	ui_problem(&(struct ui_problem){.file = l->o.file,
 			   .has_offset = offset >= 0,
 			   .offset = (uint64_t)offset,
 			   .path = path,
@@ -326,7 +325,7 @@ static int run(void *own, struct err *err)
 	int status;
 
 	if (l->o.verbose + l->o.json + l->sums + l->o.null > 1)
-		return ui_usage("list", "-v, --json, --sums and --null exclude each other");
+		return ui_usage("-v, --json, --sums and --null exclude each other");
 	l->format = l->o.verbose ? UI_LINE_VERBOSE
 		    : l->o.json  ? UI_LINE_JSON
 		    : l->sums    ? UI_LINE_SUM
@@ -341,14 +340,14 @@ static int run(void *own, struct err *err)
 	ui_pipe_ends(UI_OK);
 	if (list(l, err) != 0) {
 		err_prefix(err, "%s", l->name);
-		status = ui_fail("list", err);
+		status = ui_fail(err);
 	} else {
 		status = l->problems > 0 ? UI_DAMAGE : UI_OK;
-		if (ui_select_unmet(&l->o.select, "list", NULL) > 0 && status == UI_OK)
+		if (ui_select_unmet(&l->o.select, NULL) > 0 && status == UI_OK)
 			status = UI_FAILED;
 	}
 	if (status >= UI_FAILED && strcmp(l->o.file, "-") == 0)
-		ui_input_hint("list", word);
+		ui_input_hint(word);
 	if (l->fd > 0)
 		close(l->fd);
 	buf_fini(&l->places);

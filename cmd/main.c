@@ -47,21 +47,21 @@ static int run(const struct ui_command *c, int argc, char **argv)
 	struct err err = {0};
 	int status, failed;
 
-	if (ui_fail_wants_json(argc, argv))
-		ui_fail_json(stdout);
+	ui_report_start(c->name, ui_fail_wants_json(argc, argv) ? stdout : NULL);
 	status = ui_options_parse(c, argc, argv);
 	if (status < 0) {
+		ui_fail_json(o->json ? stdout : NULL); /* the word may have been a value */
 		if (hash_crypto_init(&err) == 0)
 			status = (c->run != NULL ? c->run : o->verb->run)(o, &err);
 		if (status < 0)
-			status = ui_fail(c->name, &err);
+			status = ui_fail(&err);
 	}
 	ui_options_fini(o);
 	/* Output that can't be written is a failure of the command. */
 	errno = 0;
 	if (fflush(stdout) != 0 || ferror(stdout)) {
 		err_errno(&err, errno != 0 ? errno : EIO, "standard output");
-		failed = ui_fail(c->name, &err);
+		failed = ui_fail(&err);
 		status = status < UI_FAILED ? failed : status;
 	}
 	ui_fail_end(status);
@@ -76,7 +76,7 @@ static int version(void)
 	const char *gcm = hash_crypto_init(&err) == 0 ? rpc_tls_gcm(&err) : NULL;
 
 	if (gcm == NULL)
-		return ui_fail(NULL, &err);
+		return ui_fail(&err);
 	printf("fdump " FDUMP_VERSION "\nTLS: AES-GCM by %s\n", gcm);
 	return UI_OK;
 }

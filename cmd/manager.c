@@ -32,12 +32,9 @@ static void on_problem(void *ctx, const char *file, unsigned line, const char *w
 {
 	struct options *opt = ctx;
 	opt->problems++;
-	ui_problem(&(struct ui_problem){.command = "manager",
-			   .id = "manager.config",
-			   .json = opt->o.json ? stdout : NULL,
-			   .file = file,
-			   .line = line,
-			   .what = what},
+	ui_problem(
+		&(struct ui_problem){
+			.id = "manager.config", .file = file, .line = line, .what = what},
 		NULL);
 }
 

@@ -45,14 +45,9 @@ static FILE *json_to(const struct options *o)
 }
 
 /* Reports a note, which does not change the exit status. */
-static void note(const struct options *o, const char *what)
+static void note(const char *what)
 {
-	ui_problem(&(struct ui_problem){.command = "pack",
-			   .id = "pack.note",
-			   .json = o->o.json ? json_to(o) : NULL,
-			   .note = true,
-			   .what = what},
-		NULL);
+	ui_problem(&(struct ui_problem){.id = "pack.note", .note = true, .what = what}, NULL);
 }
 
 /* Reports that a leading "/" or ".." is not stored (once), and that a PATH is a link that is not
@@ -70,7 +65,7 @@ static void tell_path(struct options *o, const char *path)
 		return;
 	snprintf(text, sizeof text,
 		"%s is a symbolic link: only the link is packed (%s/ follows it)", path, path);
-	note(o, text);
+	note(text);
 }
 
 static int next_root(void *ctx, const char **path, struct err *err)
@@ -104,13 +99,10 @@ static void on_progress(void *ctx, uint64_t bytes, uint64_t entries)
 
 static void on_problem(void *ctx, const char *path, size_t len, const char *what)
 {
-	struct options *o = ctx;
-
-	ui_problem(&(struct ui_problem){.command = "pack",
-			   .id = "pack.problem",
-			   .json = o->o.json ? json_to(o) : NULL,
-			   .path = {(const uint8_t *)path, len},
-			   .what = what},
+	(void)ctx;
+	ui_problem(
+		&(struct ui_problem){
+			.id = "pack.problem", .path = {(const uint8_t *)path, len}, .what = what},
 		NULL);
 }
 
@@ -133,7 +125,7 @@ static void on_border(void *ctx, const char *path, size_t len)
 		return;
 	snprintf(text, sizeof text, "%.*s: another file system is mounted there: not gone into",
 		(int)len, path);
-	note(o, text);
+	note(text);
 }
 
 static bool excluded(void *ctx, const char *path, size_t len, bool is_dir)
@@ -235,10 +227,10 @@ static int run(void *own, struct err *err)
 	int got;
 
 	if (o->reproducible && (o->o.to_count > 0 || o->o.unseal.passphrase_file != NULL))
-		return ui_usage("pack", "a sealed pack can't be reproducible");
+		return ui_usage("a sealed pack can't be reproducible");
 	o->paths = o->o.args;
 	if (*o->paths == NULL && o->o.files_from == NULL && o->o.command_count == 0)
-		return ui_usage("pack", "no PATH given ('.' for all that is here)");
+		return ui_usage("no PATH given ('.' for all that is here)");
 	if (o->o.json)
 		ui_fail_json(json_to(o));
 	o->create.threads = o->o.threads;
@@ -258,7 +250,7 @@ static int run(void *own, struct err *err)
 	o->create.ctx = o;
 	got = prepare(o, &out, err);
 	if (got == 0) {
-		ui_progress_start("pack", 0, o->o.verbose);
+		ui_progress_start(0, o->o.verbose);
 		if (o->o.files_from == NULL)
 			ui_progress_estimate(&o->create.scan, o->paths, !o->o.verbose);
 		got = pack_create(&o->create, &c, err);
@@ -267,7 +259,7 @@ static int run(void *own, struct err *err)
 		ui_progress_stop();
 	}
 	if (got == 0 && (patterns = ui_select_patterns_unmet(&o->o.select)) != NULL) {
-		note(o, patterns);
+		note(patterns);
 		free(patterns);
 	}
 	if (got == 0 && o->o.json)

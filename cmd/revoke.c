@@ -122,7 +122,7 @@ static int run(void *own, struct err *err)
 	r->role = r->o.verb->name;
 	r->name = r->o.args[0];
 	if (name_check("NAME", r->name, err) != 0)
-		return ui_usage("revoke", "%s", err->message);
+		return ui_usage("%s", err->message);
 	if (ui_fleet_open(&r->fleet, &r->o, err) != 0)
 		return -1;
 	look_up(r);

@@ -143,17 +143,6 @@ static int keep_up(void *ctx, const void *row, struct err *err)
 	return 0;
 }
 
-static int tell_away(
-	const struct run *r, const char *agent, const char *id, const char *what, struct err *err)
-{
-	return ui_problem(&(struct ui_problem){.command = "run",
-				  .id = id,
-				  .json = r->o.json ? stdout : NULL,
-				  .agent = agent,
-				  .what = what},
-		err);
-}
-
 /* Stops waiting for an agent that was away for too long. Returns 0 or -1. */
 static int look_away(struct run *r, struct waited *w, struct err *err)
 {
@@ -163,17 +152,20 @@ static int look_away(struct run *r, struct waited *w, struct err *err)
 	}
 	if (w->away_ms == 0) {
 		w->away_ms = uptime_ms();
-		return tell_away(r, w->agent, "run.away",
-			"is not connected any more; its run may go on", err);
+		return ui_problem(&(struct ui_problem){.id = "run.away",
+					  .agent = w->agent,
+					  .what = "is not connected any more; its run may go on"},
+			err);
 	}
 	if (uptime_ms() - w->away_ms < r->away_ms)
 		return 0;
 	w->ended = true;
 	if (r->status != UI_FAILED)
 		r->status = UI_BUSY;
-	return tell_away(r, w->agent, "run.unknown",
-		"it is not known how its run ended ('fdump runs' says so when the agent is "
-		"connected again)",
+	return ui_problem(&(struct ui_problem){.id = "run.unknown",
+				  .agent = w->agent,
+				  .what = "it is not known how its run ended ('fdump runs' says so "
+					  "when the agent is connected again)"},
 		err);
 }
 
@@ -255,7 +247,7 @@ static int wait_all(struct run *r, struct err *err)
 	int left;
 
 	if (shown)
-		ui_progress_start("run", 0, false);
+		ui_progress_start(0, false);
 	do {
 		nanosleep(&pause, NULL);
 		left = look_all(r, err);
@@ -285,16 +277,16 @@ static int run(void *own, struct err *err)
 	int ret;
 
 	if (r->cancel + r->hold + r->release > 1)
-		return ui_usage("run", "--cancel, --hold and --release exclude each other");
+		return ui_usage("--cancel, --hold and --release exclude each other");
 	r->method = r->cancel    ? MANAGER_METHOD_CANCEL
 		    : r->hold    ? MANAGER_METHOD_HOLD
 		    : r->release ? MANAGER_METHOD_RELEASE
 				 : MANAGER_METHOD_RUN;
 	r->job = r->o.args[0];
 	if (name_check("JOB", r->job, err) != 0)
-		return ui_usage("run", "%s", err->message);
+		return ui_usage("%s", err->message);
 	if (r->wait && r->method != MANAGER_METHOD_RUN)
-		return ui_usage("run", "--wait goes with a run only");
+		return ui_usage("--wait goes with a run only");
 	r->away_ms = AWAY_MS;
 	ui_test_times(&r->away_ms);
 	if (ui_fleet_open(&r->fleet, &r->o, err) != 0)

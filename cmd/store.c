@@ -41,14 +41,8 @@ struct options {
 /* A store_problem: reports as text or JSON. */
 static void on_problem(void *ctx, const struct store_entry *dump, const char *what)
 {
-	const struct options *o = ctx;
-
-	ui_problem(&(struct ui_problem){.command = "store",
-			   .id = "store.problem",
-			   .json = o->o.json ? stdout : NULL,
-			   .dump = dump,
-			   .what = what},
-		NULL);
+	(void)ctx;
+	ui_problem(&(struct ui_problem){.id = "store.problem", .dump = dump, .what = what}, NULL);
 }
 
 static int init(void *own, struct err *err)
@@ -196,7 +190,7 @@ static int scrub_once(const struct options *o, struct store_checked *r, struct e
 	const struct engine_scrub_options how = {
 		.mark = true, .rate = o->rate, .for_sec = o->for_sec, .stop = &stop};
 	struct engine *s = engine_open(o->dir, ENGINE_TEND, &o->wait, err);
-	int got = s != NULL ? engine_scrub(s, &how, on_problem, (void *)o, r, err) : -1;
+	int got = s != NULL ? engine_scrub(s, &how, on_problem, NULL, r, err) : -1;
 	char left[48] = "";
 	bool ok;
 
@@ -242,7 +236,7 @@ static int scrub_when_due(
 			continue;
 		}
 		if (scrub_once(o, &r, &why) != 0) {
-			ui_fail("store", &why);
+			ui_fail(&why);
 			damaged += why.code == ERR_DAMAGE;
 		}
 		now = time(NULL); /* times that passed in the meantime need no run of their own */
@@ -289,7 +283,7 @@ static int rebuild(void *own, struct err *err)
 	struct options *o = own;
 	struct store_checked r;
 
-	if (engine_rebuild(o->dir, &o->wait, cmd_ask_old, on_problem, o, &r, err) != 0 ||
+	if (engine_rebuild(o->dir, &o->wait, cmd_ask_old, on_problem, NULL, &r, err) != 0 ||
 		ui_result(o->o.json, "result", "store.rebuild",
 			(struct ui_field[]){UI_INT("blocks", r.blocks), UI_INT("bytes", r.bytes),
 				UI_INT("dumps", r.dumps), UI_INT("damaged", r.damaged),
@@ -329,7 +323,8 @@ static int replicate(void *own, struct err *err)
 		ui_stores_add(&s, o->dir, true, &access, err) == 0 &&
 		store_open(s.stores[0], STORE_READ, err) == 0 &&
 		store_open(s.stores[1], STORE_WRITE, err) == 0)
-		got = store_replicate(s.stores[0], s.stores[1], NULL, NULL, on_problem, o, &r, err);
+		got = store_replicate(
+			s.stores[0], s.stores[1], NULL, NULL, on_problem, NULL, &r, err);
 	ui_stores_free(&s);
 	if (got != 0 ||
 		ui_result(o->o.json, "result", "store.replicate",
@@ -375,7 +370,7 @@ static int run(void *own, struct err *err)
 	struct options *o = own;
 
 	if (o->zone != NULL && o->schedule == NULL)
-		return ui_usage("store", "--tz goes with --schedule");
+		return ui_usage("--tz goes with --schedule");
 	o->dir = o->o.args[0];
 	o->wait = (struct engine_wait){o->o.access.wait_sec, o->o.access.waits, o->o.access.ctx};
 	return o->o.verb->run(o, err);

@@ -324,16 +324,16 @@ static int run(void *own, struct err *err)
 	t->role = rpc_role_get(t->o.verb->name, strlen(t->o.verb->name));
 	t->name = t->o.args[0];
 	if (name_check("NAME", t->name, err) != 0)
-		return ui_usage("token", "%s", err->message);
+		return ui_usage("%s", err->message);
 	by_keys = t->role == RPC_MANAGER || t->role == RPC_OPERATOR;
 	if (by_keys && t->keys == NULL)
-		return ui_usage("token",
+		return ui_usage(
 			"the fleet's root key signs this role (%s): give the folder that 'fdump "
 			"setup' made (--keys DIR)",
 			rpc_role_name(t->role));
 	/* Managers that don't make the token would still accept the old operator. */
 	if (t->role == RPC_OPERATOR && t->replace)
-		return ui_usage("token",
+		return ui_usage(
 			"an operator has no --replace: 'fdump revoke operator %s' first, which "
 			"reaches "
 			"all managers; the name is free then",

@@ -42,9 +42,7 @@ static void on_problem(void *ctx, enum pack_problem_kind kind, uint64_t offset,
 	static const char *const ids[] = {"verify.block", "verify.entry", "verify.end"};
 	struct verify *v = ctx;
 
-	ui_problem(&(struct ui_problem){.command = "verify",
-			   .id = ids[kind],
-			   .json = v->o->json ? stdout : NULL,
+	ui_problem(&(struct ui_problem){.id = ids[kind],
 			   .output = true,
 			   .file = v->file,
 			   .has_offset = true,
@@ -153,7 +151,7 @@ static int read_through(struct verify *v, struct pack_read *result, struct err *
 	if (isatty(options.fd)) {
 		got = err_set(err, ERR_USAGE, "will not read a pack from a terminal");
 	} else {
-		ui_progress_start("verify", ui_progress_size(options.fd), o->verbose);
+		ui_progress_start(ui_progress_size(options.fd), o->verbose);
 		got = pack_read_run(&options, result, err);
 		ui_progress_stop();
 	}
@@ -186,7 +184,7 @@ static int verify_file(struct ui_options *o, const char *file)
 		status = result.problems > 0 ? UI_DAMAGE : result.statuses > 0 ? UI_SOME : UI_OK;
 	pack_follow_fini(&v.follow);
 	if (tell_result(&v, &result, why.code != ERR_NONE ? &why : NULL, &err) != 0)
-		status = ui_fail("verify", &err);
+		status = ui_fail(&err);
 	if (why.code == ERR_NONE && status == UI_DAMAGE)
 		err_set(&why, ERR_DAMAGE,
 			result.packs > 0
@@ -197,7 +195,7 @@ static int verify_file(struct ui_options *o, const char *file)
 			"a directory, but not an FDump store ('fdump store init' creates one)");
 	if (why.code != ERR_NONE) {
 		err_prefix(&why, "%s", v.shown != NULL ? v.shown : "?");
-		ui_fail("verify", &why);
+		ui_fail(&why);
 	}
 	free(v.shown);
 	return status;
@@ -228,9 +226,7 @@ struct check {
 static void tell(struct check *c, const struct store_entry *dump, struct pack_bytes path,
 	const char *status, const char *what)
 {
-	ui_problem(&(struct ui_problem){.command = "verify",
-			   .id = status == NULL ? "verify.store" : "verify.status",
-			   .json = c->o->json ? stdout : NULL,
+	ui_problem(&(struct ui_problem){.id = status == NULL ? "verify.store" : "verify.status",
 			   .note = status != NULL,
 			   .output = status != NULL,
 			   .store = c->path,
@@ -427,7 +423,7 @@ static int verify_store(struct ui_options *o, const char *path)
 			"or fdump store replicate restores it",
 			path);
 	if (got != 0)
-		return ui_fail("verify", &err);
+		return ui_fail(&err);
 	return c.unopened > 0 ? UI_REFUSED : c.not_ok > 0 ? UI_SOME : UI_OK;
 }
 

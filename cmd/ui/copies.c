@@ -32,11 +32,9 @@ void ui_copies_behind(void *copies, size_t i, const char *why)
 	/* Another store answers under this name: reported for the agent service, which raises an
 	 * alarm. */
 	if (c->json && ui_net_changed(c->net, c->names[i]))
-		ui_problem(&(struct ui_problem){.command = c->command,
-				   .id = "backup.store_changed",
-				   .json = stdout,
-				   .store = c->names[i],
-				   .what = why},
+		ui_problem(
+			&(struct ui_problem){
+				.id = "backup.store_changed", .store = c->names[i], .what = why},
 			NULL);
 	tell_behind(c, i);
 	c->copies[i].told = false;

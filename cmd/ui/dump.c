@@ -48,9 +48,7 @@ static void tell(
 	char id[32];
 
 	snprintf(id, sizeof id, "%s.%s", o->command, kind);
-	ui_problem(&(struct ui_problem){.command = o->command,
-			   .id = id,
-			   .json = o->json ? stdout : NULL,
+	ui_problem(&(struct ui_problem){.id = id,
 			   .note = true,
 			   .store = o->stores[store],
 			   .healed = healed,
@@ -184,12 +182,7 @@ static void on_behind(void *ctx, size_t i, const char *why)
 
 	d->behind |= (uint32_t)1 << i;
 	snprintf(id, sizeof id, "%s.store", d->o->command);
-	ui_problem(&(struct ui_problem){.command = d->o->command,
-			   .id = id,
-			   .json = d->o->json ? stdout : NULL,
-			   .store = d->o->stores[i],
-			   .what = why},
-		NULL);
+	ui_problem(&(struct ui_problem){.id = id, .store = d->o->stores[i], .what = why}, NULL);
 }
 
 int ui_dump_all(const struct ui_dump *d, struct err *err)

@@ -36,20 +36,20 @@ static void tell_dial(void *ctx, const char *text)
 }
 
 /* Reports an option for which getopt_long returned c, '?' or ':'. Returns the exit status. */
-static int refuse_option(const char *command, int c, char **argv)
+static int refuse_option(int c, char **argv)
 {
 	const char *word = argv[optind - 1];
 
 	if (c == ':')
-		return ui_usage(command, "%s needs a value", word);
+		return ui_usage("%s needs a value", word);
 	if (strcmp(word, "--json") == 0)
 		ui_fail_json(NULL); /* the command has no --json */
 	if (optopt > 0 && optopt <= 255 && strncmp(word, "--", 2) != 0)
-		return ui_usage(command,
+		return ui_usage(
 			"unrecognized option '-%c' (an argument that begins with '-' goes after "
 			"'--')",
 			optopt);
-	return ui_usage(command, "unrecognized option '%s'", word);
+	return ui_usage("unrecognized option '%s'", word);
 }
 
 /* Finds out how services among the stores are reached. Returns as ui_options_parse. */
@@ -63,7 +63,7 @@ static int find_net(struct ui_options *o)
 	else
 		ret = ui_role_find(&o->role, o->config, o->state, "agent", o->identity, &err);
 	if (ret < 0)
-		return ui_fail(o->command, &err);
+		return ui_fail(&err);
 	if (ret > 0 || access(o->role.cert, F_OK) != 0)
 		return -1; /* without an identity no service can be reached */
 	ui_net_set(&o->net, &o->role);
@@ -145,16 +145,15 @@ static int take_option(struct ui_options *o, const struct ui_option *row)
 
 	snprintf(name, sizeof name, "--%s", row->name);
 	if (path && *optarg == 0)
-		return ui_usage(o->command, "%s '': empty path", name);
+		return ui_usage("%s '': empty path", name);
 	if (row->type == UI_NAME && name_check(name, optarg, &err) != 0)
-		return ui_usage(o->command, "%s", err.message);
+		return ui_usage("%s", err.message);
 	got = row->take != NULL ? row->take(o, optarg, &err)
 				: convert(row, (uint8_t *)o, optarg, &err);
 	if (got == 0)
 		return -1;
 	err_prefix(&err, "%s", name);
-	return err.code == ERR_USAGE ? ui_usage(o->command, "%s", err.message)
-				     : ui_fail(o->command, &err);
+	return err.code == ERR_USAGE ? ui_usage("%s", err.message) : ui_fail(&err);
 }
 
 /* Reads the options, and records in *seen which rows were given. Returns -1 to go on, else the exit
@@ -180,7 +179,7 @@ static int read_options(struct ui_options *o, const struct ui_command *command,
 	optind = 1;
 	while (status < 0 && (c = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
 		if (c == '?' || c == ':')
-			return refuse_option(o->command, c, argv);
+			return refuse_option(c, argv);
 		for (i = 0; c < LONG_ONLY ? rows[i].letter != c : i + LONG_ONLY != (size_t)c; i++)
 			continue;
 		if (i + 1 == count) {
@@ -189,7 +188,7 @@ static int read_options(struct ui_options *o, const struct ui_command *command,
 			return UI_OK;
 		}
 		if (*seen >> i & 1 && rows[i].type != UI_FLAG && !rows[i].many)
-			return ui_usage(o->command, "--%s can be given only once", rows[i].name);
+			return ui_usage("--%s can be given only once", rows[i].name);
 		*seen |= (uint64_t)1 << i;
 		status = take_option(o, &rows[i]);
 	}
@@ -210,7 +209,7 @@ static int find_verb(struct ui_options *o, const struct ui_option *rows, uint64_
 			snprintf(names + strlen(names), sizeof names - strlen(names), "%s%s",
 				*names != 0 ? ", " : "", v->name);
 	if (v->name == NULL)
-		return ui_usage(o->command, "%s%s%sexpected %s%s", optind < argc ? "'" : "",
+		return ui_usage("%s%s%sexpected %s%s", optind < argc ? "'" : "",
 			optind < argc ? word : "", optind < argc ? "': " : "",
 			strchr(names, ',') != NULL ? "one of " : "", names);
 	optind += optind < argc;
@@ -221,9 +220,8 @@ static int find_verb(struct ui_options *o, const struct ui_option *rows, uint64_
 		if (strcmp(rows[i].name, "json") == 0)
 			ui_fail_json(NULL);
 		if (strcmp(v->name, "-") == 0)
-			return ui_usage(
-				o->command, "--%s: can't be used without a verb", rows[i].name);
-		return ui_usage(o->command, "--%s: can't be used with '%s'", rows[i].name, v->name);
+			return ui_usage("--%s: can't be used without a verb", rows[i].name);
+		return ui_usage("--%s: can't be used with '%s'", rows[i].name, v->name);
 	}
 	return -1;
 }
@@ -255,13 +253,13 @@ static int check_arguments(const struct ui_options *o, const struct ui_command *
 
 	count_words(words, &least, &most);
 	if (o->arg_count < least || o->arg_count > most)
-		return ui_usage(o->command, "%s%sexpected %s%s%s%s", verb, *verb != 0 ? ": " : "",
+		return ui_usage("%s%sexpected %s%s%s%s", verb, *verb != 0 ? ": " : "",
 			*words != 0 ? words : "no arguments", command->hint != NULL ? " (" : "",
 			command->hint != NULL ? command->hint : "",
 			command->hint != NULL ? ")" : "");
 	for (i = 0; i < o->arg_count && paths; i++)
 		if (*o->args[i] == 0)
-			return ui_usage(o->command, "'': empty path");
+			return ui_usage("'': empty path");
 	return -1;
 }
 
@@ -305,11 +303,11 @@ int ui_options_paths(struct ui_options *o)
 
 	for (; *o->args != NULL; o->args++)
 		if (ui_select_path(&o->select, *o->args, &err) != 0)
-			return ui_fail(o->command, &err);
+			return ui_fail(&err);
 	if (o->files_from != NULL &&
 		ui_select_lines(o->files_from, o->null, o->null ? ui_select_name : ui_select_path,
 			&o->select, &err) != 0)
-		return ui_fail(o->command, &err);
+		return ui_fail(&err);
 	ui_select_ready(&o->select);
 	return -1;
 }

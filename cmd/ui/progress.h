@@ -17,9 +17,9 @@
 struct pack_scan_options;
 
 /* total: bytes in all; 0: not known, and no time left is shown. quiet: print only for SIGUSR1,
- * because the terminal is used for something else. command is borrowed until stop. Call it before
+ * because the terminal is used for something else. Call it before
  * starting threads that call ui_progress_add. */
-void ui_progress_start(const char *command, uint64_t total, bool quiet);
+void ui_progress_start(uint64_t total, bool quiet);
 
 /* Estimates the total by walking ahead: at once if `shown` and standard error is a terminal, else
  * when SIGUSR1 arrives for the first time. Call it after start. scan: the walk; its .excluded is

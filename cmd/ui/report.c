@@ -20,13 +20,30 @@
 #define SAY_MAX 8192 /* bytes of a message: two escaped paths and more */
 
 static struct {
-	FILE *json;     /* where the object goes; NULL: none is wanted */
-	struct err err; /* the last that was reported */
-} failure;
+	const char *command; /* NULL: none */
+	FILE *json;          /* where objects go; NULL: none are wanted */
+	struct err err;      /* the last that was reported */
+} report;
+
+void ui_report_start(const char *command, FILE *json)
+{
+	report.command = command;
+	report.json = json;
+}
+
+const char *ui_report_command(void)
+{
+	return report.command;
+}
+
+FILE *ui_report_json(void)
+{
+	return report.json;
+}
 
 void ui_fail_json(FILE *to)
 {
-	failure.json = to;
+	report.json = to;
 }
 
 bool ui_fail_wants_json(int argc, char **argv)
@@ -68,31 +85,31 @@ void ui_pipe_ends(int status)
 
 void ui_fail_note(const struct err *err)
 {
-	failure.err = *err;
+	report.err = *err;
 }
 
-int ui_fail(const char *command, const struct err *err)
+int ui_fail(const struct err *err)
 {
 	ui_fail_note(err);
-	ui_say(command, "%s", err->message);
+	ui_say(report.command, "%s", err->message);
 	return err_exit_status(err->code);
 }
 
 void ui_fail_end(int status)
 {
-	const struct err *err = &failure.err;
+	const struct err *err = &report.err;
 	char id[32];
 
-	if (failure.json == NULL || err->code == ERR_NONE || status < UI_FAILED)
+	if (report.json == NULL || err->code == ERR_NONE || status < UI_FAILED)
 		return;
 	snprintf(id, sizeof id, "error.%s", err_name(err->code));
-	ui_result_print(failure.json, "error", id,
+	ui_result_print(report.json, "error", id,
 		(struct ui_field[]){UI_STRING("what", err->message), UI_INT("exit", status), {0}},
 		NULL);
-	fflush(failure.json);
+	fflush(report.json);
 }
 
-int ui_usage(const char *command, const char *fmt, ...)
+int ui_usage(const char *fmt, ...)
 {
 	struct err err = {.code = ERR_USAGE};
 	va_list ap;
@@ -100,12 +117,12 @@ int ui_usage(const char *command, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(err.message, sizeof err.message, fmt, ap);
 	va_end(ap);
-	ui_fail(command, &err);
-	fprintf(stderr, "Try 'fdump %s --help'.\n", command);
+	ui_fail(&err);
+	fprintf(stderr, "Try 'fdump %s --help'.\n", report.command);
 	return UI_FAILED;
 }
 
-void ui_input_hint(const char *command, const char *word)
+void ui_input_hint(const char *word)
 {
 	uint8_t head[PACK_BLOCK_HEADER];
 	struct stat st;
@@ -118,7 +135,7 @@ void ui_input_hint(const char *command, const char *word)
 		return;
 	if (fs_read_full(fd, head, sizeof head, NULL) == (ssize_t)sizeof head &&
 		pack_block_begins(head))
-		ui_say(command, "standard input was read; '-f %s' reads that file", word);
+		ui_say(report.command, "standard input was read; '-f %s' reads that file", word);
 	close(fd);
 }
 

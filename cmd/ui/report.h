@@ -27,15 +27,21 @@ enum ui_exit {
  * a name that would end or garble the line are escaped. */
 void ui_say(const char *command, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* main.c names the command that runs, which messages name too, and where its JSON goes; NULL:
+ * nowhere. */
+void ui_report_start(const char *command, FILE *json);
+const char *ui_report_command(void);
+FILE *ui_report_json(void);
+
 /* Prints "fdump COMMAND: message" to standard error, and returns the exit status for the error's
  * code. */
-int ui_fail(const char *command, const struct err *err);
+int ui_fail(const struct err *err);
 
 /* Makes this the last error (see ui_fail_end) without printing anything. */
 void ui_fail_note(const struct err *err);
 
 /* Prints "fdump COMMAND: text" and a pointer to the help to standard error; returns UI_FAILED. */
-int ui_usage(const char *command, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+int ui_usage(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* For a command that lists: when the reader of its output closes the pipe, as head(1) does, the
  * command ends silently with this status. Not for a command that changes anything, or holds
@@ -44,9 +50,8 @@ void ui_pipe_ends(int status);
 
 /* With --json, if the exit status is UI_FAILED or above, the last error of ui_fail, ui_fail_note or
  * ui_usage is also the last object that the command prints: "type" error, "id" error.CODE
- * (err_name), "what", "exit". main.c calls ui_fail_wants_json, ui_fail_json, the command, and
- * ui_fail_end. A command whose objects do not go to standard output calls ui_fail_json itself, and
- * one that has no --json calls it with NULL. */
+ * (err_name), "what", "exit". main.c calls ui_fail_wants_json, ui_report_start, the command, and
+ * ui_fail_end. A command whose objects do not go to standard output calls ui_fail_json itself. */
 bool ui_fail_wants_json(int argc, char **argv);
 void ui_fail_json(FILE *to);
 void ui_fail_end(int status);
@@ -57,6 +62,6 @@ int ui_open_pack(const char *file, struct err *err);
 
 /* Call it when reading standard input has failed: suggests -f if the command's first argument (or
  * NULL) is a pack. */
-void ui_input_hint(const char *command, const char *word);
+void ui_input_hint(const char *word);
 
 #endif

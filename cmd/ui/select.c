@@ -236,8 +236,7 @@ char *ui_select_patterns_unmet(const struct ui_select *s)
 	return NULL;
 }
 
-size_t ui_select_unmet(
-	const struct ui_select *s, const char *command, const struct store_dump *dump)
+size_t ui_select_unmet(const struct ui_select *s, const struct store_dump *dump)
 {
 	char text[ESC_MAX(1024)], in[UI_SHOW_DUMP_MAX + 8] = "pack", shown[UI_SHOW_DUMP_MAX];
 	char *patterns = ui_select_patterns_unmet(s);
@@ -249,20 +248,20 @@ size_t ui_select_unmet(
 		snprintf(in, sizeof in, "dump %s", shown);
 	}
 	if (patterns != NULL)
-		ui_say(command, "note: %s", patterns);
+		ui_say(ui_report_command(), "note: %s", patterns);
 	free(patterns);
 	for (i = 0; i < s->count; i++) {
 		if (s->paths[i].twin || s->met[s->paths[i].number])
 			continue;
 		esc_name(text, sizeof text, s->paths[i].path, s->paths[i].len);
 		err_set(&err, ERR_NOTFOUND, "%s: not in the %s", text, in);
-		ui_fail(command, &err);
+		ui_fail(&err);
 		unmet++;
 	}
 	if (unmet > 0 || ui_select_any(s))
 		return unmet;
 	err_set(&err, ERR_NOTFOUND, "nothing is selected: all of it is excluded");
-	ui_fail(command, &err);
+	ui_fail(&err);
 	return 1;
 }
 

@@ -69,8 +69,7 @@ bool ui_select_any(const struct ui_select *select);
 /* Reports on standard error which paths matched nothing, or that the patterns exclude everything.
  * Returns the number of these. Patterns that matched nothing are reported too, but not counted.
  * dump: the dump to name in messages; NULL: a pack. */
-size_t ui_select_unmet(
-	const struct ui_select *select, const char *command, const struct store_dump *dump);
+size_t ui_select_unmet(const struct ui_select *select, const struct store_dump *dump);
 
 /* Returns a note on patterns that name one path and matched nothing: "pattern matched nothing:
  * '/a/b', '/c' and 3 more". The caller frees it. NULL: there are none. */
