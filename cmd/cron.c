@@ -109,7 +109,7 @@ static int run_times(void *own, struct err *err)
 			break;
 		tz_span(tz, t, &span);
 		civil_print(text, t, span.offset);
-		status = ui_result(opt->o.json, "run", prev ? "cron.prev" : "cron.next",
+		status = ui_result("run", prev ? "cron.prev" : "cron.next",
 			(struct ui_field[]){UI_STRING("time", text), UI_INT("epoch", t), {0}}, err,
 			"%s\n", text);
 	}
@@ -121,8 +121,8 @@ static int run_times(void *own, struct err *err)
 	       : prev                    ? "there is no run before that time"
 					 : "there is no run after that time, up to the year 9999";
 	ui_say("cron", "%s", what);
-	status = ui_result(opt->o.json, "result", "cron.none",
-		(struct ui_field[]){UI_STRING("what", what), {0}}, err, NULL);
+	status = ui_result("result", "cron.none", (struct ui_field[]){UI_STRING("what", what), {0}},
+		err, NULL);
 	return status == 0 ? UI_SOME : -1;
 }
 

@@ -104,7 +104,7 @@ static int tell(
 	d->different++;
 	snprintf(id, sizeof id, "diff.%s", kind);
 	esc_name(text, sizeof text, path.at, path.len);
-	return ui_result(d->o.json, "difference", id,
+	return ui_result("difference", id,
 		(struct ui_field[]){
 			UI_BYTES("path", path.at, path.len), UI_STRING("what", what), {0}},
 		err, "%s %s%s%s\n", kind, text, what != NULL ? ": " : "", what != NULL ? what : "");

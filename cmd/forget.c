@@ -95,8 +95,8 @@ static int drop(struct forget *f, struct store *s, const struct item *item, stru
 }
 
 /* Reports what happens to a dump, and why. */
-static int tell(const struct forget *f, const struct item *item, const struct dump_candidate *c,
-	const char *store, struct err *err)
+static int tell(
+	const struct item *item, const struct dump_candidate *c, const char *store, struct err *err)
 {
 	char when[UI_SHOW_TIME_MAX], until[6 + UI_SHOW_TIME_MAX] = "", id[13],
 					       agent[ESC_MAX(STORE_NAME_MAX)],
@@ -116,7 +116,7 @@ static int tell(const struct forget *f, const struct item *item, const struct du
 
 	esc_hex(id, item->id, 6);
 	if (!known)
-		return ui_result(f->o.json, "dump", "forget.dump", fields, err,
+		return ui_result("dump", "forget.dump", fields, err,
 			"%-6s  %s  its record can't be read\n", verdict, id);
 	ui_show_time(when, item->at.time);
 	if (locked) {
@@ -125,10 +125,9 @@ static int tell(const struct forget *f, const struct item *item, const struct du
 	}
 	esc_name(agent, sizeof agent, item->at.agent, strlen(item->at.agent));
 	esc_name(name, sizeof name, item->at.name, strlen(item->at.name));
-	return ui_result(f->o.json, "dump", "forget.dump", fields, err,
-		"%-6s  %s  %s  %s/%s%s%s%s  %s\n", verdict, id, when, agent, name,
-		item->not_ok > 0 ? " !" : "", item->fewer_than > 0 ? " <" : "",
-		item->at.clock != DUMP_CLOCK_RIGHT ? " ~" : "",
+	return ui_result("dump", "forget.dump", fields, err, "%-6s  %s  %s  %s/%s%s%s%s  %s\n",
+		verdict, id, when, agent, name, item->not_ok > 0 ? " !" : "",
+		item->fewer_than > 0 ? " <" : "", item->at.clock != DUMP_CLOCK_RIGHT ? " ~" : "",
 		c->keep      ? c->reason
 		: locked     ? until
 		: item->last ? "the last of its name"
@@ -161,7 +160,7 @@ static int judge(struct forget *f, struct store *s, const char *path, size_t fir
 		if (!c[i].keep)
 			got = drop(f, s, &items[at[i]], err);
 		if (got == 0 && (f->dry_run || !c[i].keep))
-			got = tell(f, &items[at[i]], &c[i], path, err);
+			got = tell(&items[at[i]], &c[i], path, err);
 	}
 	free(c);
 	free(at);
@@ -186,7 +185,7 @@ static int drop_named(struct forget *f, struct store *s, const char *path, struc
 					strcmp(items[i].at.name, items[k].at.name) != 0;
 		got = drop(f, s, &items[i], err);
 		if (got == 0)
-			got = tell(f, &items[i], &c, path, err);
+			got = tell(&items[i], &c, path, err);
 	}
 	return got;
 }
@@ -279,7 +278,7 @@ static int forget(struct forget *f, struct err *err)
 	if (!f->met && f->failed == 0 && (f->o.agent != NULL || f->name != NULL))
 		return err_set(err, ERR_NOTFOUND, "%s/%s: no such dump (fdump dumps lists them)",
 			f->o.agent != NULL ? f->o.agent : "*", f->name != NULL ? f->name : "*");
-	if (ui_result(f->o.json, "result", "forget.result",
+	if (ui_result("result", "forget.result",
 		    (struct ui_field[]){UI_BOOL("dry_run", f->dry_run),
 			    UI_INT("forgotten", f->gone), UI_INT("locked", f->locked),
 			    UI_INT("unreadable", f->unreadable), {0}},

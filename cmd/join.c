@@ -68,8 +68,7 @@ static int read_token(struct join *j, bool from_input, struct err *err)
 /* --- what comes with the certificate ------------------------------------------- */
 
 /* Saves a public key in a file named by the first digits of its id. Prints the id. */
-static int write_recipient(
-	const struct join *j, const char *dir, const struct cbormap_blob *file, struct err *err)
+static int write_recipient(const char *dir, const struct cbormap_blob *file, struct err *err)
 {
 	char path[PATH_MAX], id_text[KEY_ID_TEXT], name[16];
 	uint8_t id[KEY_ID_LEN];
@@ -86,7 +85,7 @@ static int write_recipient(
 		file_write(path, file->bytes, file->len, key.kind & KEY_SHARED ? 0600 : 0644,
 			err) != 0)
 		return -1;
-	return ui_result(j->o.json, "recipient", "join.recipient",
+	return ui_result("recipient", "join.recipient",
 		(struct ui_field[]){UI_STRING("key", id_text), UI_STRING("path", path), {0}}, err,
 		"Backups are sealed to the key %s\n", id_text);
 }
@@ -126,7 +125,7 @@ static int on_take(void *arg, const struct rpc_enroll_result *result, struct err
 	if (ret == 0 && !manager)
 		chmod(dir, 0755);
 	for (i = 0; i < result->recipient_count && ret == 0; i++)
-		ret = write_recipient(j, dir, &result->recipients[i], err);
+		ret = write_recipient(dir, &result->recipients[i], err);
 	return ret;
 }
 
@@ -337,7 +336,7 @@ static int show_first(struct join *j, const struct manager_record *ended, struct
 			ended->job, colon, text);
 		return 0;
 	}
-	return ui_result(j->o.json, "run", "join.run",
+	return ui_result("run", "join.run",
 		(struct ui_field[]){UI_STRING("job", ended->job),
 			UI_STRING("result", manager_result_name(ended->result)),
 			UI_STRING("what", text), {0}},
@@ -382,7 +381,7 @@ static int tell(struct join *j, struct err *err)
 	if (usual && kind != RPC_OPERATOR && kind != RPC_MANAGER)
 		started = ui_install_start(unit);
 	j->wait = kind == RPC_AGENT && (j->wait || started == 0);
-	if (ui_result(j->o.json, "result", "join.result",
+	if (ui_result("result", "join.result",
 		    (struct ui_field[]){UI_STRING("role", role), UI_STRING("name", j->token.name),
 			    UI_STRING("manager", j->token.manager),
 			    UI_BOOL("started", started == 0), {0}},

@@ -21,6 +21,7 @@
 #include "cmd/ui/command.h"
 #include "cmd/ui/options.h"
 #include "cmd/ui/report.h"
+#include "cmd/ui/result.h"
 #include "lib/err.h"
 #include "lib/fs.h"
 #include "lib/hash.h"
@@ -47,10 +48,11 @@ static int run(const struct ui_command *c, int argc, char **argv)
 	struct err err = {0};
 	int status, failed;
 
-	ui_report_start(c->name, ui_fail_wants_json(argc, argv) ? stdout : NULL);
+	ui_report_start(c->name);
+	ui_result_json(ui_fail_wants_json(argc, argv) ? stdout : NULL);
 	status = ui_options_parse(c, argc, argv);
 	if (status < 0) {
-		ui_fail_json(o->json ? stdout : NULL); /* the word may have been a value */
+		ui_result_json(o->json ? stdout : NULL); /* the word may have been a value */
 		if (hash_crypto_init(&err) == 0)
 			status = (c->run != NULL ? c->run : o->verb->run)(o, &err);
 		if (status < 0)

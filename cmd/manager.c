@@ -155,7 +155,7 @@ static int run_check(void *own, struct err *err)
 	if (opt->o.agent != NULL)
 		got = print_plan(opt, config, err);
 	if (got == 0 && (opt->o.json || opt->o.agent == NULL))
-		got = ui_result(opt->o.json, "result", "manager.check",
+		got = ui_result("result", "manager.check",
 			(struct ui_field[]){UI_INT("files", config->file_count),
 				UI_INT("jobs", config->job_count),
 				UI_INT("stores", config->all_stores.count), {0}},

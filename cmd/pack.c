@@ -232,7 +232,7 @@ static int run(void *own, struct err *err)
 	if (*o->paths == NULL && o->o.files_from == NULL && o->o.command_count == 0)
 		return ui_usage("no PATH given ('.' for all that is here)");
 	if (o->o.json)
-		ui_fail_json(json_to(o));
+		ui_result_json(json_to(o));
 	o->create.threads = o->o.threads;
 	o->create.xattrs = !o->o.no_xattrs;
 	o->create.owner_names = !o->o.numeric_owner;
@@ -262,14 +262,14 @@ static int run(void *own, struct err *err)
 		note(patterns);
 		free(patterns);
 	}
-	if (got == 0 && o->o.json)
-		got = ui_result_print(json_to(o), "result", "pack.result",
+	if (got == 0)
+		got = ui_result("result", "pack.result",
 			(struct ui_field[]){UI_INT("entries", c.totals.entries),
 				UI_INT("content", c.totals.content),
 				UI_INT("bytes", c.totals.bytes),
 				UI_INT("not_ok", c.totals.statuses), UI_INT("problems", c.problems),
 				{0}},
-			err);
+			err, NULL);
 	ui_output_drop(&out);
 	seal_wipe(o->payload_key, sizeof o->payload_key);
 	if (o->list != NULL && o->list != stdin)

@@ -269,7 +269,7 @@ static int tell(struct setup *s, struct err *err)
 		snprintf(start, sizeof start,
 			"Start the services:\n  fdump manager%s\n  fdump store%s\n\n", options,
 			options);
-	return ui_result(s->o.json, "result", "setup.result",
+	return ui_result("result", "setup.result",
 		(struct ui_field[]){UI_STRING("name", s->name), UI_STRING("keys", s->keys_path),
 			UI_STRING("store", s->store_path), UI_BOOL("started", started), {0}},
 		err,

@@ -51,7 +51,7 @@ static int init(void *own, struct err *err)
 
 	if (engine_make(o->dir, o->reserve, err) != 0)
 		return -1;
-	return ui_result(o->o.json, "result", "store.init",
+	return ui_result("result", "store.init",
 		(struct ui_field[]){UI_INT("reserve", o->reserve), {0}}, err, NULL);
 }
 
@@ -91,7 +91,7 @@ static int print_stat(
 		json_decref(agents);
 		return -1;
 	}
-	return ui_result(o->o.json, "result", "store.stat", fields, err, NULL);
+	return ui_result("result", "store.stat", fields, err, NULL);
 }
 
 static int stat_store(void *own, struct err *err)
@@ -126,7 +126,7 @@ static int set_quota(void *own, struct err *err)
 	engine_close(s);
 	if (got != 0)
 		return -1;
-	return ui_result(o->o.json, "result", "store.quota",
+	return ui_result("result", "store.quota",
 		(struct ui_field[]){UI_INT_IF(bytes != ENGINE_QUOTA_NONE, "quota", bytes), {0}},
 		err, NULL);
 }
@@ -142,7 +142,7 @@ static int gc(void *own, struct err *err)
 
 	engine_close(s);
 	if (got != 0 ||
-		ui_result(o->o.json, "result", "store.gc",
+		ui_result("result", "store.gc",
 			(struct ui_field[]){UI_INT("bytes", r.bytes), UI_INT("volumes", r.volumes),
 				UI_INT("chunks", r.chunks), UI_INT("left", r.left),
 				UI_INT("damaged", r.damaged), UI_INT("unfit", r.unfit),
@@ -200,7 +200,7 @@ static int scrub_once(const struct options *o, struct store_checked *r, struct e
 	ok = r->damaged == 0 && r->missing == 0 && r->incomplete == 0;
 	if (r->left > 0)
 		snprintf(left, sizeof left, ", %" PRIu64 " volumes left", r->left);
-	if (ui_result(o->o.json, "result", "store.scrub",
+	if (ui_result("result", "store.scrub",
 		    (struct ui_field[]){UI_INT("blocks", r->blocks), UI_INT("bytes", r->bytes),
 			    UI_INT("dumps", r->dumps), UI_INT("left", r->left),
 			    UI_INT("damaged", r->damaged), UI_INT("missing", r->missing),
@@ -284,7 +284,7 @@ static int rebuild(void *own, struct err *err)
 	struct store_checked r;
 
 	if (engine_rebuild(o->dir, &o->wait, cmd_ask_old, on_problem, NULL, &r, err) != 0 ||
-		ui_result(o->o.json, "result", "store.rebuild",
+		ui_result("result", "store.rebuild",
 			(struct ui_field[]){UI_INT("blocks", r.blocks), UI_INT("bytes", r.bytes),
 				UI_INT("dumps", r.dumps), UI_INT("damaged", r.damaged),
 				UI_INT("lost", r.lost), UI_INT("incomplete", r.incomplete), {0}},
@@ -327,7 +327,7 @@ static int replicate(void *own, struct err *err)
 			s.stores[0], s.stores[1], NULL, NULL, on_problem, NULL, &r, err);
 	ui_stores_free(&s);
 	if (got != 0 ||
-		ui_result(o->o.json, "result", "store.replicate",
+		ui_result("result", "store.replicate",
 			(struct ui_field[]){UI_INT("dumps", r.dumps), UI_INT("chunks", r.chunks),
 				UI_INT("bytes", r.bytes), UI_INT("failed", r.failed),
 				UI_INT("incomplete", r.incomplete), {0}},
@@ -354,8 +354,7 @@ static int trust_clock(void *own, struct err *err)
 	engine_close(s);
 	if (got != 0)
 		return -1;
-	return ui_result(
-		o->o.json, "result", "store.trust-clock", (struct ui_field[]){{0}}, err, NULL);
+	return ui_result("result", "store.trust-clock", (struct ui_field[]){{0}}, err, NULL);
 }
 
 static int serve(void *own, struct err *err)

@@ -61,7 +61,7 @@ static int ask(struct token *t, const uint8_t *hash, struct cbormap_value made[M
 
 static int print(const struct token *t, const char *text, struct err *err)
 {
-	if (ui_result(t->o.json, "token", "token.token",
+	if (ui_result("token", "token.token",
 		    (struct ui_field[]){UI_STRING("token", text),
 			    UI_STRING("role", rpc_role_name(t->role)), UI_STRING("name", t->name),
 			    {0}},
@@ -113,7 +113,7 @@ static int tell_others(struct token *t, struct err *err)
 		if (!told && !t->o.json)
 			ui_say("token", "the manager %s goes on refusing the new %s: %s", manager,
 				t->name, why.message);
-		if (ui_result(t->o.json, "manager", "token.manager",
+		if (ui_result("manager", "token.manager",
 			    (struct ui_field[]){UI_STRING("manager", manager),
 				    UI_BOOL("told", told),
 				    UI_STRING("what", told ? NULL : why.message), {0}},

@@ -261,7 +261,7 @@ int cmd_unpack_run(struct cmd_unpack *o, int fd)
 		status = UI_FAILED;
 	else
 		status = u.notes + u.absent + u.kept > 0 ? UI_SOME : UI_OK;
-	if (ui_result(o->o.json, "result", "unpack.result",
+	if (ui_result("result", "unpack.result",
 		    (struct ui_field[]){UI_INT("missing", u.lost + u.absent),
 			    UI_INT("kept", u.kept), UI_INT("notes", u.notes),
 			    UI_INT("damaged", u.damaged), UI_INT("exit", status), {0}},

@@ -70,7 +70,7 @@ static int on_entry(void *ctx, const struct pack_followed *entry, struct err *er
 	if (name == NULL)
 		return err_set(err, ERR_NOMEM, "out of memory");
 	ui_show_status(text, tail);
-	ret = ui_result(v->o->json, ok ? "entry" : "note", ok ? "verify.good" : "verify.status",
+	ret = ui_result(ok ? "entry" : "note", ok ? "verify.good" : "verify.status",
 		(struct ui_field[]){UI_STRING("file", v->file), UI_BYTES("path", path.at, path.len),
 			UI_STRING("status", pack_status_name(tail->status)),
 			UI_STRING("what", ok ? NULL : text), {0}},
@@ -116,7 +116,7 @@ static int tell_result(
 	else if (r->statuses > 0)
 		snprintf(verdict, sizeof verdict,
 			"ok, but %" PRIu64 " changed or failed when packed", r->statuses);
-	return ui_result(v->o->json, "result", "verify.result",
+	return ui_result("result", "verify.result",
 		(struct ui_field[]){UI_STRING("file", v->file), UI_STRING("status", status),
 			UI_STRING("what", why != NULL ? why->message : NULL),
 			UI_INT("problems", r->problems), UI_INT("packs", r->packs),
@@ -406,7 +406,7 @@ static int verify_store(struct ui_options *o, const char *path)
 		snprintf(verdict, sizeof verdict,
 			"ok, but %" PRIu64 " changed or failed when backed up", c.not_ok);
 	if (got == 0)
-		got = ui_result(o->json, "result", "verify.store.result",
+		got = ui_result("result", "verify.store.result",
 			(struct ui_field[]){UI_STRING("store", path), UI_INT("blocks", r.blocks),
 				UI_INT("bytes", r.bytes), UI_INT("dumps", r.dumps),
 				UI_INT("entries", c.entries), UI_INT("content", c.content),

@@ -13,6 +13,7 @@
 
 #include "cmd/store/store.h"
 #include "cmd/ui/report.h"
+#include "cmd/ui/result.h"
 #include "lib/err.h"
 #include "lib/match.h"
 #include "lib/name.h"
@@ -43,7 +44,7 @@ static int refuse_option(int c, char **argv)
 	if (c == ':')
 		return ui_usage("%s needs a value", word);
 	if (strcmp(word, "--json") == 0)
-		ui_fail_json(NULL); /* the command has no --json */
+		ui_result_json(NULL); /* the command has no --json */
 	if (optopt > 0 && optopt <= 255 && strncmp(word, "--", 2) != 0)
 		return ui_usage(
 			"unrecognized option '-%c' (an argument that begins with '-' goes after "
@@ -218,7 +219,7 @@ static int find_verb(struct ui_options *o, const struct ui_option *rows, uint64_
 		if (!(seen >> i & 1) || ui_command_has(&rows[i], v))
 			continue;
 		if (strcmp(rows[i].name, "json") == 0)
-			ui_fail_json(NULL);
+			ui_result_json(NULL);
 		if (strcmp(v->name, "-") == 0)
 			return ui_usage("--%s: can't be used without a verb", rows[i].name);
 		return ui_usage("--%s: can't be used with '%s'", rows[i].name, v->name);

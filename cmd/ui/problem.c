@@ -64,7 +64,7 @@ int ui_problem(const struct ui_problem *p, struct err *err)
 	const char *what = p->why != NULL ? p->why->message : p->what;
 	const struct store_entry *e = p->dump;
 	const struct store_dump *known = e != NULL && e->record != NULL ? &e->dump : NULL;
-	FILE *json = p->id != NULL ? ui_report_json() : NULL;
+	FILE *json = p->id != NULL ? ui_result_stream() : NULL;
 	int ret = 0;
 
 	assert((p->what == NULL) != (p->why == NULL));

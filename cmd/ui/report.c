@@ -21,29 +21,17 @@
 
 static struct {
 	const char *command; /* NULL: none */
-	FILE *json;          /* where objects go; NULL: none are wanted */
 	struct err err;      /* the last that was reported */
 } report;
 
-void ui_report_start(const char *command, FILE *json)
+void ui_report_start(const char *command)
 {
 	report.command = command;
-	report.json = json;
 }
 
 const char *ui_report_command(void)
 {
 	return report.command;
-}
-
-FILE *ui_report_json(void)
-{
-	return report.json;
-}
-
-void ui_fail_json(FILE *to)
-{
-	report.json = to;
 }
 
 bool ui_fail_wants_json(int argc, char **argv)
@@ -100,13 +88,13 @@ void ui_fail_end(int status)
 	const struct err *err = &report.err;
 	char id[32];
 
-	if (report.json == NULL || err->code == ERR_NONE || status < UI_FAILED)
+	if (ui_result_stream() == NULL || err->code == ERR_NONE || status < UI_FAILED)
 		return;
 	snprintf(id, sizeof id, "error.%s", err_name(err->code));
-	ui_result_print(report.json, "error", id,
+	ui_result_print(ui_result_stream(), "error", id,
 		(struct ui_field[]){UI_STRING("what", err->message), UI_INT("exit", status), {0}},
 		NULL);
-	fflush(report.json);
+	fflush(ui_result_stream());
 }
 
 int ui_usage(const char *fmt, ...)

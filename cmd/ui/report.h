@@ -27,11 +27,9 @@ enum ui_exit {
  * a name that would end or garble the line are escaped. */
 void ui_say(const char *command, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* main.c names the command that runs, which messages name too, and where its JSON goes; NULL:
- * nowhere. */
-void ui_report_start(const char *command, FILE *json);
+/* The command that runs, which messages name. Set by main.c. */
+void ui_report_start(const char *command);
 const char *ui_report_command(void);
-FILE *ui_report_json(void);
 
 /* Prints "fdump COMMAND: message" to standard error, and returns the exit status for the error's
  * code. */
@@ -50,10 +48,9 @@ void ui_pipe_ends(int status);
 
 /* With --json, if the exit status is UI_FAILED or above, the last error of ui_fail, ui_fail_note or
  * ui_usage is also the last object that the command prints: "type" error, "id" error.CODE
- * (err_name), "what", "exit". main.c calls ui_fail_wants_json, ui_report_start, the command, and
- * ui_fail_end. A command whose objects do not go to standard output calls ui_fail_json itself. */
+ * (err_name), "what", "exit". main.c calls ui_fail_wants_json, ui_result_json, the command, and
+ * ui_fail_end. */
 bool ui_fail_wants_json(int argc, char **argv);
-void ui_fail_json(FILE *to);
 void ui_fail_end(int status);
 
 /* Opens a file to read a pack from; a terminal is refused. Returns the descriptor (0 for "-",
