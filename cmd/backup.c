@@ -91,7 +91,8 @@ static int check(struct options *o)
 		return ui_usage("no STORE given (-s STORE; 'fdump store init DIR' makes one)");
 	if (o->o.store_count > 1) /* the others go on; it catches up at the end */
 		o->o.access.lost_ms = o->o.access.patience_ms / LOST_SHARE;
-	if (ui_stores_new(&o->stores, o->o.stores, o->o.store_count, &o->o.access, &err) != 0)
+	if (ui_stores_new(&o->stores, o->o.stores, o->o.store_count, false, &o->o.access, &err) !=
+		0)
 		return ui_usage("%s", err.message);
 	if ((size_t)o->copies > o->o.store_count)
 		return ui_usage("--copies %ld needs as many stores", o->copies);
@@ -413,9 +414,7 @@ static int backup(struct options *o, struct dump_pipeline_result *result, struct
 	struct ui_missed missed = {
 		.name = o->backup.name,
 		.roots = &o->roots,
-		.stores = o->o.stores,
-		.listed = o->o.files_from != NULL,
-		.no_recursion = o->o.no_recursion,
+		.o = &o->o,
 		.planned = o->backup.plan != NULL,
 		.warn = warn,
 		.ctx = o,
@@ -454,8 +453,7 @@ static int backup(struct options *o, struct dump_pipeline_result *result, struct
 	if (got == 0 && result->unkept_last)
 		warn(o, "warning: %s: the next backup reads everything", result->unkept.message);
 	if (got == 0)
-		result->problems +=
-			ui_missed_after(&missed, &o->o.select, result->entries, result->fewer_than);
+		result->problems += ui_missed_after(&missed, result->entries, result->fewer_than);
 	if (got == 0)
 		result->acknowledged += dump_fanout_catch_up(
 			o->backup.copies, result->dump, ui_copies_catch_up, &result->stored);
@@ -568,12 +566,7 @@ static int run_backup(void *own, struct err *err)
 	(void)err;
 	if (status >= 0)
 		goto out;
-	o->report = (struct ui_copies){.command = "backup",
-		.names = o->o.stores,
-		.count = o->o.store_count,
-		.net = &o->o.net,
-		.verbose = o->o.verbose,
-		.json = o->o.json};
+	o->report.o = &o->o;
 	o->backup.scan.next_root = next_root;
 	o->backup.scan.excluded = o->o.select.exclude != NULL ? excluded : NULL;
 	o->backup.scan.enters = enters;

@@ -29,7 +29,6 @@
 
 struct cat {
 	struct ui_options o;
-	const char *name;
 	const char *dump; /* with -s; else NULL */
 	struct ui_dump *from;
 	int fd;
@@ -422,7 +421,7 @@ static int cat(struct cat *c, struct err *err)
 	got = cat_by_index(c, &sequence, err);
 	if (!sequence)
 		return got;
-	fprintf(stderr, "fdump cat: %s: %s: reading all of it\n", c->name, err->message);
+	ui_say("cat", "%s: %s: reading all of it", c->o.file, err->message);
 	*err = (struct err){0};
 	if (want_named(c, err) != 0)
 		return -1;
@@ -435,7 +434,7 @@ static int run(void *own, struct err *err)
 {
 	struct cat *c = own;
 	const bool stored = c->o.store_count > 0;
-	char *name, text[UI_SHOW_STATUS_MAX];
+	char text[UI_SHOW_STATUS_MAX];
 	int status;
 
 	if (stored && c->o.arg_count == 2)
@@ -446,15 +445,13 @@ static int run(void *own, struct err *err)
 		return status;
 	buf_init(&c->want, PACK_PATH_MAX);
 	buf_init(&c->other, PACK_PATH_MAX);
-	name = ui_show_name((struct pack_bytes){(const uint8_t *)c->o.file, strlen(c->o.file)});
-	c->name = name != NULL ? name : "?";
 	signal(SIGPIPE, SIG_DFL); /* as cat(1); content that was not written was not checked */
 	status = cat(c, err);
 	if (status < 0) {
 		if (c->dump == NULL)
-			err_prefix(err, "%s", c->name);
+			err_prefix(err, "%s", c->o.file);
 	} else if (status > 0) {
-		ui_say("cat", "%s: %s: not in the %s", stored ? c->dump : c->name, c->shown,
+		ui_say("cat", "%s: %s: not in the %s", stored ? c->dump : c->o.file, c->shown,
 			stored ? "dump ('fdump files' lists its paths)" : "pack");
 		status = c->problems > 0 ? UI_DAMAGE : UI_FAILED;
 	} else if (c->tail.status != PACK_OK) {
@@ -467,7 +464,6 @@ static int run(void *own, struct err *err)
 	buf_fini(&c->want);
 	buf_fini(&c->other);
 	free(c->shown);
-	free(name);
 	return status;
 }
 

@@ -238,7 +238,7 @@ static int forget_all(struct forget *f, struct err *err)
 	const enum store_mode mode = f->dry_run ? STORE_READ : STORE_WRITE;
 	struct ui_stores s = {.count = 0};
 	size_t i;
-	int got = ui_stores_new(&s, f->o.stores, f->o.store_count, &f->o.access, err);
+	int got = ui_stores_new(&s, f->o.stores, f->o.store_count, false, &f->o.access, err);
 
 	for (i = 0; i < s.count && got == 0; i++)
 		if (store_directory(s.stores[i]) == NULL)

@@ -9,7 +9,6 @@
  * A stream, or a file whose end is damaged, is read in sequence.
  */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -19,7 +18,6 @@
 #include "cmd/ui/options.h"
 #include "cmd/ui/problem.h"
 #include "cmd/ui/report.h"
-#include "cmd/ui/show.h"
 #include "lib/err.h"
 #include "lib/fs.h"
 #include "lib/lane.h"
@@ -33,7 +31,6 @@
 
 struct list {
 	struct ui_options o;
-	const char *name;
 	bool sums;
 	enum ui_line_format format;
 
@@ -310,7 +307,7 @@ static int list(struct list *l, struct err *err)
 	/* Reading in sequence can only help if the index is bad. */
 	if (err->code != ERR_DAMAGE && err->code != ERR_FORMAT && err->code != ERR_LIMIT)
 		return -1;
-	fprintf(stderr, "fdump list: %s: %s: reading all of it\n", l->name, err->message);
+	ui_say("list", "%s: %s: reading all of it", l->o.file, err->message);
 	*err = (struct err){0};
 	return list_in_sequence(l, err);
 }
@@ -321,7 +318,6 @@ static int run(void *own, struct err *err)
 {
 	struct list *l = own;
 	const char *word = l->o.args[0];
-	char *shown;
 	int status;
 
 	if (l->o.verbose + l->o.json + l->sums + l->o.null > 1)
@@ -335,11 +331,9 @@ static int run(void *own, struct err *err)
 	if (status >= 0)
 		return status;
 	buf_init(&l->places, PLACES_MAX);
-	shown = ui_show_name((struct pack_bytes){(const uint8_t *)l->o.file, strlen(l->o.file)});
-	l->name = shown != NULL ? shown : "?";
 	ui_pipe_ends(UI_OK);
 	if (list(l, err) != 0) {
-		err_prefix(err, "%s", l->name);
+		err_prefix(err, "%s", l->o.file);
 		status = ui_fail(err);
 	} else {
 		status = l->problems > 0 ? UI_DAMAGE : UI_OK;
@@ -353,7 +347,6 @@ static int run(void *own, struct err *err)
 	buf_fini(&l->places);
 	pack_seek_free(l->seek);
 	tz_free(l->tz);
-	free(shown);
 	return status;
 }
 

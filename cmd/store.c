@@ -26,7 +26,7 @@
 
 struct options {
 	struct ui_options o;
-	const char *dir, *from;
+	const char *dir;
 	uint64_t reserve;
 	struct engine_wait wait; /* as .o.access */
 	bool dry_run;
@@ -304,23 +304,13 @@ static int replicate(void *own, struct err *err)
 {
 	struct options *o = own;
 	struct ui_stores s = {.count = 0};
-	struct store_access access = o->o.access;
 	struct store_replicated r;
-	struct ui_role role;
-	struct ui_net net;
-	int found, got = -1;
+	int got = -1;
 
-	if (o->from == NULL)
+	if (o->o.store_count == 0)
 		return err_set(err, ERR_USAGE, "replicate needs --from STORE");
-	found = ui_role_find(&role, o->o.config, o->o.state, "agent", o->o.identity, err);
-	if (found < 0)
-		return -1;
-	if (found == 0) {
-		ui_net_set(&net, &role);
-		access.net = &net.net;
-	}
-	if (ui_stores_add(&s, o->from, false, &access, err) == 0 &&
-		ui_stores_add(&s, o->dir, true, &access, err) == 0 &&
+	if (ui_stores_add(&s, o->o.stores[0], false, &o->o.access, err) == 0 &&
+		ui_stores_add(&s, o->dir, true, &o->o.access, err) == 0 &&
 		store_open(s.stores[0], STORE_READ, err) == 0 &&
 		store_open(s.stores[1], STORE_WRITE, err) == 0)
 		got = store_replicate(
@@ -342,7 +332,7 @@ static int replicate(void *own, struct err *err)
 	return err_set(err, ERR_DAMAGE,
 		"%" PRIu64 " dumps of %s are incomplete, and %s can't repair them: fdump store "
 		"replicate from another store, or fdump forget them",
-		r.incomplete, o->dir, o->from);
+		r.incomplete, o->dir, o->o.stores[0]);
 }
 
 static int trust_clock(void *own, struct err *err)
@@ -373,6 +363,16 @@ static int run(void *own, struct err *err)
 	o->dir = o->o.args[0];
 	o->wait = (struct engine_wait){o->o.access.wait_sec, o->o.access.waits, o->o.access.ctx};
 	return o->o.verb->run(o, err);
+}
+
+static int take_from(void *own, const char *text, struct err *err)
+{
+	struct options *o = own;
+
+	(void)err;
+	o->o.stores[0] = text;
+	o->o.store_count = 1;
+	return 0;
 }
 
 #define WRITES "gc scrub rebuild replicate quota trust-clock"
@@ -430,7 +430,7 @@ static const struct ui_option options[] = {
 		UI_AT(struct options, zone), .value = "ZONE", .verbs = "scrub"},
 	{0, "from", UI_STORE,
 		"copy from this store: a directory (with a slash), or a service's NAME[:PORT]",
-		UI_AT(struct options, from), .verbs = "replicate"},
+		.take = take_from, .verbs = "replicate"},
 	{.shared = "i",
 		.verbs = "replicate",
 		.help = "key and certificate to reach it with; default: ~/.config/fdump, else "

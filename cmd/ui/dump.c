@@ -247,7 +247,6 @@ static int choose_late(struct ui_dump *d, const char *dump, struct err *err)
 int ui_dump_open(struct ui_dump *d, struct ui_options *o, const char *dump, struct err *err)
 {
 	struct store_access access = o->access;
-	size_t i;
 
 	d->o = o;
 	if (o->store_count == 0)
@@ -261,11 +260,9 @@ int ui_dump_open(struct ui_dump *d, struct ui_options *o, const char *dump, stru
 		access.patience_ms = OTHERS_MS;
 	if (o->store_count > 1 && o->net.net.connect_ms > OTHERS_CONNECT_MS)
 		o->net.net.connect_ms = OTHERS_CONNECT_MS;
-	for (i = 0; i < o->store_count; i++)
-		if (ui_stores_add(&d->stores, o->stores[i], o->store_is_directory, &access, err) !=
-			0)
-			return -1;
-	if (ui_stores_open(&d->stores, STORE_READ, 1, on_behind, d, err) != 0)
+	if (ui_stores_new(&d->stores, o->stores, o->store_count, o->store_is_directory, &access,
+		    err) != 0 ||
+		ui_stores_open(&d->stores, STORE_READ, 1, on_behind, d, err) != 0)
 		return -1;
 	d->source = dump_source_new(d->stores.stores, d->stores.count, d->keys, err);
 	if (d->source == NULL)

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "cmd/dump/before.h"
-#include "cmd/ui/select.h"
+#include "cmd/ui/options.h"
 #include "lib/err.h"
 
 /* Whether a dump has the same paths as this backup, or its paths can't be read. */
@@ -15,7 +15,7 @@ static bool same_paths(
 {
 	struct err err;
 
-	return ui_roots_of(roots, d, !m->no_recursion, &err) != 0 ||
+	return ui_roots_of(roots, d, !m->o->no_recursion, &err) != 0 ||
 	       (ui_roots_same(roots, m->roots) &&
 		       (roots->count == 0 || (d->base_len == strlen(m->base) &&
 						     memcmp(d->base, m->base, d->base_len) == 0)));
@@ -30,7 +30,8 @@ static void compare_paths(struct ui_missed *m, const char *store, const struct s
 	FILE *to;
 
 	snprintf(base, sizeof base, "%.*s", (int)last->base_len, (const char *)last->base);
-	if (!m->told_paths && !m->listed && !same_paths(m, last, &roots)) {
+	/* The paths in a list may differ each time. */
+	if (!m->told_paths && m->o->files_from == NULL && !same_paths(m, last, &roots)) {
 		m->told_paths = true;
 		to = open_memstream(&text, &len);
 		if (to == NULL)
@@ -59,10 +60,10 @@ void ui_missed_compare(void *missed, size_t store, const struct dump_before *bef
 		m->warn(m->ctx,
 			"warning: %s has %zu dump%s of this backup %s in the future (a '~' in "
 			"fdump dumps): fdump forget keeps %s, and counts by the others",
-			m->stores[store], n, n > 1 ? "s" : "",
+			m->o->stores[store], n, n > 1 ? "s" : "",
 			n > 1 ? "that are dated" : "that is dated", n > 1 ? "them" : "it");
 	if (before->has_last)
-		compare_paths(m, m->stores[store], &before->last);
+		compare_paths(m, m->o->stores[store], &before->last);
 	if (before->has_full && full->began.sec >= m->full_began && same_paths(m, full, &roots)) {
 		m->full_began = full->began.sec;
 		m->full = full->entries;
@@ -74,7 +75,7 @@ void ui_missed_links(const struct ui_missed *m, int base)
 {
 	size_t i;
 
-	for (i = 0; i < m->roots->count && !m->no_recursion; i++)
+	for (i = 0; i < m->roots->count && !m->o->no_recursion; i++)
 		if (ui_roots_link(base, m->roots->paths[i]))
 			m->warn(m->ctx,
 				"note: %s is a symbolic link: only the link is kept (%s/ follows "
@@ -82,10 +83,9 @@ void ui_missed_links(const struct ui_missed *m, int base)
 				m->roots->paths[i], m->roots->paths[i]);
 }
 
-size_t ui_missed_after(const struct ui_missed *m, const struct ui_select *select, uint64_t entries,
-	uint64_t fewer_than)
+size_t ui_missed_after(const struct ui_missed *m, uint64_t entries, uint64_t fewer_than)
 {
-	char *patterns = m->planned ? NULL : ui_select_patterns_unmet(select);
+	char *patterns = m->planned ? NULL : ui_select_patterns_unmet(&m->o->select);
 
 	if (patterns != NULL)
 		m->warn(m->ctx, "note: %s", patterns);
