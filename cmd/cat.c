@@ -117,16 +117,16 @@ static int put_tail(
 /* --- by the index ------------------------------------------------------- */
 
 /* Finds the last record of the wanted path among the first `limit` records of an INDEX. Returns 0
- * with its number and the record, 1 if there is none, -1 with err set. */
+ * with its number and the record, 1 if there is none, -1 with err set (also if it is refused). */
 static int find_in_index(struct cat *c, const struct pack_seek *seek, struct pack_seek_hand *hand,
 	const struct pack_seek_place *place, uint64_t limit, uint64_t *number,
 	struct pack_index_record *record, struct err *err)
 {
 	struct pack_index_record r;
 	struct pack_index index;
-	bool found = false;
+	struct err refused;
 	uint64_t i;
-	int got = 0;
+	int got = 0, ret = 1;
 
 	if (pack_seek_index(seek, hand, place, &index, err) != 0)
 		return -1;
@@ -134,13 +134,18 @@ static int find_in_index(struct cat *c, const struct pack_seek *seek, struct pac
 		got = pack_index_next(&index, &r, err);
 		if (got == 1 || got == -1)
 			break;
-		if (got == 0 && wanted(c, r.head.path)) {
-			found = true;
-			*number = i;
-			*record = r;
-		}
+		if (!wanted(c, r.head.path))
+			continue;
+		ret = got == 2 ? -1 : 0;
+		if (got == 2)
+			refused = *err;
+		*number = i;
+		*record = r;
 	}
-	return got == -1 ? -1 : !found;
+	if (got == -1 || ret >= 0)
+		return got == -1 ? -1 : ret;
+	*err = refused;
+	return err_prefix(err, "%s", c->shown);
 }
 
 /* Searches from the end for the entry with the content, and follows hard links. Returns 0, 1 if
@@ -364,7 +369,7 @@ static int find_target(
 static int cat_dump(struct cat *c, struct err *err)
 {
 	struct ui_options only = c->o;
-	struct ui_dump d = {.source = NULL};
+	struct ui_dump d = {.reads = true};
 	char *path = NULL;
 	int got = -1;
 

@@ -452,6 +452,8 @@ static int compare_dumps(struct diff *d, struct err *err)
 		if (got == 0 && sign >= 0)
 			got = step(d, &b, err);
 	}
+	if (got == 0 && (ui_dump_whole(&d->from, err) != 0 || ui_dump_whole(&d->other, err) != 0))
+		got = -1;
 	ui_dump_walk_free(a.walk);
 	ui_dump_walk_free(b.walk);
 	return got;

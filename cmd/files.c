@@ -121,8 +121,9 @@ static int find_in(struct files *f, const uint8_t *id, struct err *err)
 	f->prefix = f->o.json ? NULL : prefix;
 	f->line.dump = id;
 	if (dump_source_choose(f->dump.source, text, "", &why) == 0 &&
-		dump_source_unlock(f->dump.source, &why) == 0)
-		return ui_dump_walk(&f->dump, add_entry, f, err);
+		dump_source_unlock(f->dump.source, &why) == 0 &&
+		ui_dump_walk(&f->dump, add_entry, f, &why) == 0)
+		return 0;
 	if (why.code != ERR_DENIED && why.code != ERR_DAMAGE) {
 		*err = why;
 		return -1;
@@ -154,7 +155,7 @@ static int walk(struct files *f, const char *dump, struct err *err)
 static int print(struct files *f, const char *dump, struct err *err)
 {
 	struct tz *tz = NULL;
-	int status = -1;
+	int status = -1, got;
 
 	ui_pipe_ends(UI_OK);
 	buf_init(&f->ids, SIZE_MAX);
@@ -166,12 +167,15 @@ static int print(struct files *f, const char *dump, struct err *err)
 		: f->o.verbose ? UI_LINE_VERBOSE
 			       : UI_LINE_NAME,
 		f->o.numeric_owner, tz);
-	if (walk(f, dump, err) == 0 && flush(f, err) == 0)
+	got = walk(f, dump, err);
+	if (flush(f, got == 0 ? err : NULL) == 0 && got == 0)
 		status = f->unreadable > 0                                 ? UI_DAMAGE
 			 : dump == NULL && ui_dump_all(&f->dump, err) != 0 ? -1
 			 : f->found == 0 && f->unopened > 0                ? UI_REFUSED
 			 : f->found > 0                                    ? UI_OK
 									   : UI_SOME;
+	if (status == UI_SOME)
+		ui_say(f->o.command, "nothing matches '%s'", f->pattern != NULL ? f->pattern : "*");
 	ui_dump_close(&f->dump);
 	ui_line_fini(&f->line);
 	buf_fini(&f->ids);

@@ -299,7 +299,8 @@ static int forget(struct forget *f, struct err *err)
 	if (f->unreadable == 0)
 		return f->locked > 0 ? UI_SOME : UI_OK;
 	return err_set(err, ERR_DAMAGE,
-		"%llu dump%s can't be read and stay%s (fdump verify says more)",
+		"%llu dump%s can't be read and stay%s (on the store's machine: fdump verify says "
+		"more)",
 		(unsigned long long)f->unreadable, f->unreadable > 1 ? "s" : "",
 		f->unreadable > 1 ? "" : "s");
 }
@@ -434,7 +435,7 @@ const struct ui_command cmd_forget = {
 		 "[AGENT/]NAME@latest or @TIME.\n"
 		 "\n"
 		 "On a terminal it lists them and asks before it deletes. fdump store gc then "
-		 "frees the space.",
+		 "frees the space; a store's service does that by itself.",
 	.options = options,
 	.arguments = "[DUMP...]",
 	.exits = "0 done; 1 done, but some are locked; 2 failed, or some of several stores could "

@@ -27,6 +27,26 @@
 #include "lib/hash.h"
 #include "rpc/tls.h"
 
+/* Reports an unknown command. Other programs have other names for some of ours. Returns the exit
+ * status. */
+static int unknown(const char *name)
+{
+	static const char *const others[][2] = {{"check", "verify"}, {"compact", "store gc"},
+		{"create", "backup"}, {"delete", "forget"}, {"extract", "restore"},
+		{"init", "store init"}, {"ls", "files"}, {"mount", "restore"},
+		{"prune", "forget' and 'fdump store gc"}, {"snapshots", "dumps"}};
+	size_t i;
+
+	for (i = 0; i < sizeof others / sizeof *others; i++)
+		if (strcmp(name, others[i][0]) == 0) {
+			ui_say(NULL, "unknown command '%s'. Perhaps 'fdump %s'?", name,
+				others[i][1]);
+			return UI_FAILED;
+		}
+	ui_say(NULL, "unknown command '%s'. Try 'fdump --help'.", name);
+	return UI_FAILED;
+}
+
 static void help(FILE *to)
 {
 	const struct ui_command *const *c;
@@ -112,10 +132,8 @@ int main(int argc, char **argv)
 	if (strcmp(argv[1], "completion") == 0)
 		return run(&cmd_completion, argc - 1, argv + 1);
 	c = cmd_named(argv[wants_help ? 2 : 1]);
-	if (c == NULL) {
-		ui_say(NULL, "unknown command '%s'. Try 'fdump --help'.", argv[wants_help ? 2 : 1]);
-		return UI_FAILED;
-	}
+	if (c == NULL)
+		return unknown(argv[wants_help ? 2 : 1]);
 	if (wants_help) {
 		ui_command_help(c, stdout);
 		return UI_OK;

@@ -13,7 +13,7 @@
 #include "lib/err.h"
 #include "lib/size.h"
 
-#define PROBLEMS_MAX 12 /* lines on the screen */
+#define LINES_MAX    12 /* of a table of jobs */
 #define NEXT_MAX     5
 #define HEADLINE_MAX 400
 
@@ -28,6 +28,7 @@ struct status {
 	bool all, check;
 	struct rows jobs, hosts, alarms;
 	size_t of[MANAGER_STATES]; /* jobs in each state */
+	size_t cancelled;          /* among those that are held */
 	size_t agents, up;
 	size_t down;    /* stores that are not connected */
 	size_t without; /* jobs that have no dump, and are neither late nor failed */
@@ -49,11 +50,17 @@ static int keep(void *ctx, const void *row, struct err *err)
 	return 0;
 }
 
+static bool is_cancelled(const struct manager_status_row *job)
+{
+	return strcmp(job->state, manager_result_name(MANAGER_CANCELLED)) == 0;
+}
+
 static int ask(struct status *s, struct err *err)
 {
 	const struct manager_status_row *jobs;
 	const struct manager_host_row *hosts;
 	const struct manager_alarm_row *alarms;
+	int64_t next;
 	size_t i;
 
 	s->alarms.size = sizeof(struct manager_alarm_row);
@@ -77,10 +84,12 @@ static int ask(struct status *s, struct err *err)
 	for (i = 0; i < s->jobs.count; i++) {
 		s->of[jobs[i].severity < MANAGER_STATES ? jobs[i].severity
 							: MANAGER_STATE_FAILED]++;
+		s->cancelled += is_cancelled(&jobs[i]);
 		if (jobs[i].kept != 0 || jobs[i].severity >= MANAGER_STATE_HELD)
 			continue;
-		if (s->without++ == 0 || jobs[i].next < s->first)
-			s->first = jobs[i].next;
+		next = jobs[i].severity == MANAGER_STATE_RUNNING ? 0 : jobs[i].next;
+		if (s->without++ == 0 || next < s->first)
+			s->first = next;
 	}
 	for (i = 0; i < s->hosts.count; i++) {
 		if (hosts[i].denied)
@@ -94,8 +103,7 @@ static int ask(struct status *s, struct err *err)
 	return 0;
 }
 
-/* Whether the table of jobs shows an alarm. It does not show that of a job that is running now: the
- * alarm is about an earlier run. */
+/* Whether the table of jobs shows an alarm. */
 static bool is_in_jobs(const struct status *s, const struct manager_alarm_row *alarm)
 {
 	const struct manager_status_row *jobs = s->jobs.at;
@@ -139,7 +147,8 @@ static const char *headline(const struct status *s, char text[HEADLINE_MAX])
 	add_count(text, s->of[MANAGER_STATE_FAILED], "failed", "failed");
 	add_count(text, s->of[MANAGER_STATE_COPIES], "with too few copies", "with too few copies");
 	add_count(text, s->of[MANAGER_STATE_PARTIAL], "partial", "partial");
-	add_count(text, s->of[MANAGER_STATE_HELD], "held", "held");
+	add_count(text, s->of[MANAGER_STATE_HELD] - s->cancelled, "held", "held");
+	add_count(text, s->cancelled, "cancelled", "cancelled");
 	add_count(text, critical, "critical alarm", "critical alarms");
 	add_count(text, warnings, "warning", "warnings");
 	add_count(text, s->down, "store not connected", "stores not connected");
@@ -191,16 +200,17 @@ static int check(struct status *s)
 
 /* --- for a person --------------------------------------------------------------- */
 
-static void print_jobs(const struct status *s)
+/* Prints the jobs in these states, the worst first. */
+static void print_jobs(const struct status *s, enum manager_state least, enum manager_state most)
 {
 	const struct manager_status_row *jobs = s->jobs.at;
 	char kept[UI_FLEET_TIME];
 	size_t i, shown = 0;
 
 	for (i = 0; i < s->jobs.count; i++) {
-		if (!s->all && jobs[i].severity < MANAGER_STATE_HELD)
-			break; /* the worst come first */
-		if (!s->all && shown == PROBLEMS_MAX) {
+		if (jobs[i].severity < least || jobs[i].severity > most)
+			continue;
+		if (!s->all && shown == LINES_MAX) {
 			printf("  ... --all shows all\n");
 			break;
 		}
@@ -289,7 +299,12 @@ static void print(struct status *s)
 	printf("manager %s, %s: %zu job%s on %zu agent%s (%zu connected): %s\n", s->fleet.manager,
 		ui_fleet_time(now, s->fleet.now), s->jobs.count, s->jobs.count == 1 ? "" : "s",
 		s->agents, s->agents == 1 ? "" : "s", s->up, headline(s, text));
-	print_jobs(s);
+	if (s->all) {
+		print_jobs(s, MANAGER_STATE_OK, MANAGER_STATE_LATE);
+	} else {
+		print_jobs(s, MANAGER_STATE_HELD, MANAGER_STATE_LATE);
+		print_jobs(s, MANAGER_STATE_RUNNING, MANAGER_STATE_RUNNING);
+	}
 	print_alarms(s);
 	print_stores(s);
 	print_next(s);
@@ -346,7 +361,7 @@ static int run(void *own, struct err *err)
 }
 
 static const struct ui_option options[] = {
-	{0, "all", UI_FLAG, "show all jobs, not only those with problems",
+	{0, "all", UI_FLAG, "show all jobs, not only those with problems or running now",
 		UI_AT(struct status, all)},
 	{0, "check", UI_FLAG,
 		"print one line and an exit status for Nagios and the like: 0 all is well, 1 "
@@ -364,7 +379,8 @@ const struct ui_command cmd_status = {
 	.usage = "[--all] [--json]\n"
 		 "--check",
 	.about = "Shows the fleet on one screen: which jobs failed, are late, or have too few "
-		 "copies, and why; what else is wrong; stores; what comes next.",
+		 "copies, and why; which are running, and how far they are; what else is wrong; "
+		 "stores; what comes next.",
 	.options = options,
 	.arguments = "",
 	.exits = "0 done, whatever it shows; 2 failed, or wrong usage; 6 not allowed. With "

@@ -90,13 +90,18 @@ static int fetch(struct pick *p, uint32_t pack, const struct pack_index_record *
 	if (got == 0)
 		return 0;
 	pack_extract_lost(p->o->extract);
-	if (inner.code != ERR_DAMAGE && inner.code != ERR_FORMAT) {
+	switch (inner.code) {
+	case ERR_DAMAGE:
+	case ERR_FORMAT:
+	case ERR_UNSUPPORTED:
+	case ERR_LIMIT:
+		err_prefix(&inner, "lost");
+		p->o->problem(p->o->ctx, as.at, as.len, inner.message);
+		return 0;
+	default: /* not about this entry */
 		*err = inner;
 		return -1;
 	}
-	err_prefix(&inner, "lost");
-	p->o->problem(p->o->ctx, as.at, as.len, inner.message);
-	return 0;
 }
 
 /* Remembers a directory that is not selected. */
@@ -164,6 +169,16 @@ static int take(struct pick *p, uint32_t pack, const struct pack_index_record *r
 	return fetch(p, pack, r, pack_heirs_path(&p->heirs, heir), err);
 }
 
+/* Reports a selected entry that is refused. */
+static int refuse(struct pick *p, struct pack_bytes path, const struct err *why)
+{
+	if (path.at != NULL && chosen(p, path)) {
+		pack_extract_lost(p->o->extract);
+		p->o->problem(p->o->ctx, path.at, path.len, why->message);
+	}
+	return 0;
+}
+
 /* Runs one pass over all records, from the first entry of the first pack on. Returns 0, or -1
  * with err set. */
 static int walk(struct pick *p, bool second, struct err *err)
@@ -174,16 +189,19 @@ static int walk(struct pick *p, bool second, struct err *err)
 	while (i-- > 0) {
 		struct pack_index index;
 		struct pack_index_record record;
+		struct err why = {0};
 		int got;
 
 		if (pack_seek_index(p->seek, p->hand, &places[i], &index, err) != 0)
 			return -1;
-		while ((got = pack_index_next(&index, &record, err)) != 1) {
-			if (got < 0)
+		while ((got = pack_index_next(&index, &record, &why)) != 1) {
+			if (got < 0) {
+				*err = why;
 				return -1;
+			}
 			if (got == 2)
-				continue; /* refused: not available */
-			if (second)
+				got = second ? refuse(p, record.head.path, &why) : 0;
+			else if (second)
 				got = take(p, places[i].pack, &record, err);
 			else if (record.head.type == PACK_HARDLINK && chosen(p, record.head.path) &&
 				 !chosen(p, record.head.link))

@@ -289,9 +289,11 @@ static int end_open(struct pack_reader *r, struct pack_load *load, struct err *e
 	}
 	load->lead_reason = reason;
 	if (reason != NULL)
-		report(r, PACK_PROBLEM_ENTRY, r->open_at, r->head.path, reason);
-	if (load->lead_verdict == PACK_REFUSED)
+		report_lost(r, r->open_at, r->head.path, reason);
+	if (load->lead_verdict == PACK_REFUSED) {
+		r->gap = r->damaged = true;
 		return 0;
+	}
 	cbor_out_init(&out, mem, sizeof mem);
 	pack_tail_put(&out, tail);
 	if (buf_add(&r->record, mem, cbor_out_len(&out), err) != 0)
@@ -313,6 +315,7 @@ static int begin_open(struct pack_reader *r, struct pack_load *load, struct err 
 	buf_clear(&r->record);
 	if (m->verdict == PACK_REFUSED) {
 		report_lost(r, load->at, m->head.path, pack_load_text(load, m->why));
+		r->gap = r->damaged = true;
 		return 0;
 	}
 	if (buf_add(&r->path, m->head.path.at, m->head.path.len, err) != 0 ||

@@ -19,6 +19,9 @@
 #define TURN 64
 /* The wait after accept failed for lack of descriptors. */
 #define PAUSE_MS 100
+/* Refusals that are reported within this time; more are only counted. */
+#define TELL_MAX 100
+#define TELL_MS  60000
 
 const struct rpc_listen_limits rpc_listen_limits_default = {256, 64, 4096, 16};
 
@@ -27,7 +30,7 @@ struct entry {
 	struct rpc_conn *conn;
 	struct entry *next, **prev;
 	struct sockaddr_storage address;
-	bool known;
+	bool up, known; /* known: it has shown who it is */
 };
 
 struct list {
@@ -45,6 +48,8 @@ struct rpc_listen {
 	struct rpc_fd io;
 	struct rpc_timer pause;
 	struct list shaking, known;
+	int64_t tell_ms; /* since when refusals are counted */
+	unsigned told, untold;
 };
 
 static void list_add(struct list *list, struct entry *e)
@@ -73,10 +78,30 @@ static void entry_free(struct entry *e)
 	free(e);
 }
 
+/* Reports a refusal, unless there are too many: whoever can connect could fill the log. */
+static void tell(struct rpc_listen *listen, const char *address, const struct err *why)
+{
+	int64_t now = rpc_loop_now_ms(listen->loop);
+	struct err copy = *why;
+
+	if (now - listen->tell_ms >= TELL_MS) {
+		if (listen->untold > 0)
+			err_prefix(&copy, "after %u others that are not listed", listen->untold);
+		listen->tell_ms = now;
+		listen->told = listen->untold = 0;
+	}
+	if (listen->told == TELL_MAX) {
+		listen->untold++;
+		return;
+	}
+	listen->told++;
+	if (listen->opts.refused != NULL)
+		listen->opts.refused(listen->opts.arg, address, &copy);
+}
+
 static void refuse(struct entry *e, const struct err *why)
 {
-	if (e->listen->opts.refused != NULL)
-		e->listen->opts.refused(e->listen->opts.arg, rpc_conn_address(e->conn), why);
+	tell(e->listen, rpc_conn_address(e->conn), why);
 	entry_free(e);
 }
 
@@ -89,8 +114,6 @@ static bool has_place(const struct rpc_listen *listen, const struct rpc_identity
 
 	if (listen->known.count >= listen->limits.conns_max)
 		return false;
-	if (peer->role == RPC_NOBODY)
-		return true;
 	for (e = listen->known.first; e != NULL; e = e->next)
 		if (strcmp(rpc_conn_peer(e->conn)->host, peer->host) == 0)
 			same++;
@@ -109,9 +132,12 @@ static void on_up(void *arg)
 		refuse(e, &err);
 		return;
 	}
-	list_remove(&listen->shaking, e);
-	e->known = true;
-	list_add(&listen->known, e);
+	e->up = true;
+	if (rpc_conn_peer(e->conn)->role != RPC_NOBODY) {
+		list_remove(&listen->shaking, e);
+		e->known = true;
+		list_add(&listen->known, e);
+	}
 	if (listen->opts.up != NULL)
 		listen->opts.up(listen->opts.arg, e->conn);
 }
@@ -121,7 +147,7 @@ static void on_closed(void *arg, const struct err *why)
 	struct entry *e = arg;
 	struct rpc_listen *listen = e->listen;
 
-	if (!e->known) {
+	if (!e->up) {
 		refuse(e, why);
 		return;
 	}
@@ -134,11 +160,21 @@ static const struct rpc_conn_ops conn_ops = {.up = on_up, .closed = on_closed};
 
 /* --- Accepting --- */
 
+/* The connection that has waited longest gives way. */
+static void make_room(struct rpc_listen *listen, struct entry *oldest)
+{
+	struct err err = {0};
+
+	err_set(&err, ERR_LIMIT, "too many unauthenticated connections");
+	if (oldest->up && listen->opts.down != NULL)
+		listen->opts.down(listen->opts.arg, oldest->conn, &err);
+	refuse(oldest, &err);
+}
+
 /* Makes room for one more connection that is not authenticated. */
 static void make_place(struct rpc_listen *listen, const struct sockaddr_storage *address)
 {
 	struct entry *e, *oldest = NULL;
-	struct err err = {0};
 	unsigned same = 0;
 
 	for (e = listen->shaking.first; e != NULL; e = e->next) {
@@ -150,10 +186,8 @@ static void make_place(struct rpc_listen *listen, const struct sockaddr_storage 
 	if (same < listen->limits.shaking_per_host)
 		oldest = listen->shaking.count < listen->limits.shaking_max ? NULL
 									    : listen->shaking.first;
-	if (oldest != NULL) {
-		err_set(&err, ERR_LIMIT, "too many unauthenticated connections");
-		refuse(oldest, &err);
-	}
+	if (oldest != NULL)
+		make_room(listen, oldest);
 }
 
 static int start(struct rpc_listen *listen, int fd, const struct sockaddr_storage *address,
@@ -197,6 +231,10 @@ static bool accept_one(struct rpc_listen *listen)
 	int fd = accept4(
 		listen->fd, (struct sockaddr *)&address, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
+	if (fd < 0 && errno == EMFILE && listen->shaking.first != NULL) {
+		make_room(listen, listen->shaking.first);
+		return true;
+	}
 	if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)) {
 		rpc_fd_stop(&listen->io);
 		rpc_timer_start(&listen->pause, listen->loop, PAUSE_MS, on_pause, listen);

@@ -6,11 +6,12 @@
  * A connection may be used from `up` until `down` returns. The listener owns
  * it; don't free it.
  *
- * Limits. A connection that is not authenticated yet takes one of shaking_max
- * places, and one of shaking_per_host for its address. If none is left, the
- * connection that has waited longest is dropped: a handshake takes
- * milliseconds, so slow ones do not keep others out. There may be conns_max
- * authenticated connections in all, and conns_per_peer for one host id.
+ * Limits. A connection that is not authenticated yet, or never will be
+ * (enrolment), takes one of shaking_max places, and one of shaking_per_host for
+ * its address. If none is left, or no file descriptor, the connection that has
+ * waited longest is dropped: a handshake takes milliseconds, so slow ones do not
+ * keep others out. There may be conns_max authenticated connections in all, and
+ * conns_per_peer for one host id.
  */
 #ifndef FDUMP_RPC_LISTEN_H
 #define FDUMP_RPC_LISTEN_H
@@ -43,7 +44,8 @@ struct rpc_listen_opts {
 	/* Each may be NULL. */
 	void (*up)(void *arg, struct rpc_conn *conn);
 	void (*down)(void *arg, struct rpc_conn *conn, const struct err *why);
-	/* A connection that did not come up; for the log. */
+	/* A connection that did not come up, or had to give way; for the log. If there are
+	 * many, not for each: `why` of a later one says how many were left out. */
 	void (*refused)(void *arg, const char *address, const struct err *why);
 };
 

@@ -8,6 +8,8 @@ usage: liar.py STORE HOW     swap: two chunks' contents are exchanged
                              cut: a dump's list is shorter
                              manifest: the first piece of each manifest is malformed; the store
                              is unsealed and not compressed
+                             odd: of such a store; entries whose names end in odd-head or odd-tail
+                             get a key that must be understood and that no version knows
 The index is removed: `fdump store rebuild` makes a matching one."""
 import glob, hashlib, os, shutil, struct, sys, time
 import reader, storereader
@@ -50,12 +52,21 @@ def main(store, how):
             parts.insert(1, [CHUNK, p[1][:16] + fresh])
             for d in [d for d in parts if d[0] == DUMP]:
                 d[1] = d[1].replace(p[1][24:56], fresh[8:40])
-    elif how == "manifest":
+    elif how in ("manifest", "odd"):
         content = {p[1][24:56]: p[1][56:] for p in parts if p[0] == CHUNK}
         for d in [d for d in parts if d[0] == DUMP]:
             first = reader.cbor_all(d[1][73 + 32:])["L"][:32]
             piece = content[content[first][:32]]
-            bad = open_record(piece[: len(piece) * 3 // 4] + b"\xff" * 2000)
+            if how == "odd":  # rename "t" of HEAD, "h" of TAIL
+                for name, key, to in ((b"odd-headaT", b"at\x82", b"aO\x82"), (b"odd-tailaT", b"ah\x58", b"aO\x58")):
+                    at = piece.find(name)
+                    while at >= 0:
+                        at = piece.index(key, at)
+                        piece = piece[:at] + to + piece[at + 3:]
+                        at = piece.find(name, at)
+                bad = open_record(piece)
+            else:
+                bad = open_record(piece[: len(piece) * 3 // 4] + b"\xff" * 2000)
             ids = open_record(bad[8:40] + content[first][32:])
             parts[1:1] = [[CHUNK, chunks[0][1][:16] + r] for r in (bad, ids)]
             d[1] = d[1].replace(first, ids[8:40])

@@ -28,6 +28,7 @@
 #define REAP_MS      20 /* between checks whether the child has ended, after its output has */
 #define RUN_LINE_MAX (256u << 10) /* bytes of a line that is read; a longer one is skipped */
 #define CANCEL_SEC   60           /* until a cancelled run is killed */
+#define AGENT_ENDED  "the agent ended during the run"
 
 /* A run. It may outlive its job, if the plan changes. */
 struct agent_run {
@@ -39,8 +40,10 @@ struct agent_run {
 	bool given; /* the problem is with a path that the job names, not with one below it */
 	bool store_changed; /* a store has another identity than before */
 	bool cancelled;
-	pid_t pid; /* -1: not started, or ended */
-	int out;   /* the child's standard output; -1: closed */
+	char by[NAME_LEN_MAX +
+		1]; /* the manager that passed on the order; "": the agent is ending */
+	pid_t pid;  /* -1: not started, or ended */
+	int out;    /* the child's standard output; -1: closed */
 	struct rpc_fd reader;
 	struct rpc_timer reap, kill;
 	struct buf line;
@@ -185,7 +188,7 @@ static void take_bytes(struct agent_run *run, const char *bytes, size_t len)
 static enum manager_result result_of(const struct agent_run *run, int status)
 {
 	if (run->cancelled && !run->record.has_dump)
-		return MANAGER_CANCELLED;
+		return run->by[0] != 0 ? MANAGER_CANCELLED : MANAGER_LOST;
 	if (!WIFEXITED(status))
 		return MANAGER_FAILED;
 	switch (WEXITSTATUS(status)) {
@@ -226,7 +229,8 @@ static void end_run(struct agent_run *run)
 
 	esc_name(r->text, sizeof r->text, run->text, strlen(run->text));
 	agent_notes_log(s->notes,
-		manager_result_kept(r->result) ? AGENT_LOG_NOTICE : AGENT_LOG_ERROR,
+		manager_result_kept(r->result) || r->result == MANAGER_CANCELLED ? AGENT_LOG_NOTICE
+										 : AGENT_LOG_ERROR,
 		"job %s: %s%s%s", r->job, manager_result_name(r->result), r->text[0] ? ": " : "",
 		r->text);
 	agent_notes_happened(s->notes, r);
@@ -260,6 +264,11 @@ static void on_reap(void *arg)
 	/* A result that implies a dump needs one. */
 	if (manager_result_kept(r->result) && !r->has_dump)
 		r->result = MANAGER_FAILED;
+	if (r->result == MANAGER_CANCELLED)
+		snprintf(run->text, sizeof run->text, "by an operator, through the manager %s",
+			run->by);
+	if (r->result == MANAGER_LOST)
+		strcpy(run->text, AGENT_ENDED);
 	if (r->result == MANAGER_FAILED && run->text[0] == 0)
 		snprintf(run->text, sizeof run->text,
 			pid > 0 && WIFSIGNALED(status) ? "ended by signal %d"
@@ -300,11 +309,13 @@ static void on_kill(void *arg)
 		kill(run->pid, SIGKILL);
 }
 
-static void cancel_run(struct agent_run *run)
+/* by: the manager that passed on the order; "": the agent is ending. */
+static void cancel_run(struct agent_run *run, const char *by)
 {
 	if (run->pid <= 0 || run->cancelled)
 		return;
 	run->cancelled = true;
+	snprintf(run->by, sizeof run->by, "%s", by);
 	kill(run->pid, SIGTERM);
 	rpc_timer_start(&run->kill, run->runs->loop, CANCEL_SEC * 1000, on_kill, run);
 }
@@ -540,7 +551,7 @@ int agent_runs_end_lost(struct agent_runs *s, struct err *err)
 		memcpy(record.job, states[i].job, sizeof record.job);
 		memcpy(record.run, states[i].run, sizeof record.run);
 		record.slot = states[i].slot;
-		snprintf(record.text, sizeof record.text, "the agent ended during the run");
+		strcpy(record.text, AGENT_ENDED);
 		if (agent_notes_record(s->notes, &record, err) != 0)
 			return -1;
 		states = agent_journal_states(s->notes->journal, &count);
@@ -553,13 +564,13 @@ bool agent_runs_has(const struct agent_runs *s, const char *job)
 	return find_run(s, job) != NULL;
 }
 
-int agent_runs_cancel(struct agent_runs *s, const char *job, struct err *err)
+int agent_runs_cancel(struct agent_runs *s, const char *job, const char *manager, struct err *err)
 {
 	struct agent_run *run = find_run(s, job);
 
 	if (run == NULL)
 		return err_set(err, ERR_NOTFOUND, "job '%s' is not running", job);
-	cancel_run(run);
+	cancel_run(run, manager);
 	return 0;
 }
 
@@ -571,7 +582,7 @@ void agent_runs_shutdown(struct agent_runs *s, void (*idle)(void *ctx), void *ct
 	s->idle = idle;
 	s->idle_ctx = ctx;
 	for (run = s->first; run != NULL; run = run->next)
-		cancel_run(run);
+		cancel_run(run, "");
 	if (s->count == 0)
 		idle(ctx);
 }

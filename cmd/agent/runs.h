@@ -72,11 +72,13 @@ int agent_runs_start(struct agent_runs *runs, const char *agent, const struct ag
 	uint8_t id[MANAGER_RUN_LEN], struct err *err);
 /* Whether this job is running. */
 bool agent_runs_has(const struct agent_runs *runs, const char *job);
-/* Asks this job's run to end: SIGTERM, and SIGKILL a minute later. Returns 0, or -1 with err set:
- * ERR_NOTFOUND if it is not running. */
-int agent_runs_cancel(struct agent_runs *runs, const char *job, struct err *err);
+/* Asks this job's run to end, by order of an operator, which came through this manager: SIGTERM,
+ * and SIGKILL a minute later. Returns 0, or -1 with err set: ERR_NOTFOUND if it is not running. */
+int agent_runs_cancel(
+	struct agent_runs *runs, const char *job, const char *manager, struct err *err);
 
-/* Cancels all runs. idle: called once, when no run is left; possibly before this returns. */
+/* Ends all runs; they count as lost, so the next service tries them again. idle: called once, when
+ * no run is left; possibly before this returns. */
 void agent_runs_shutdown(struct agent_runs *runs, void (*idle)(void *ctx), void *ctx);
 
 #endif

@@ -254,7 +254,7 @@ static void on_cancel(void *ctx, struct rpc_call *call, const struct cbormap_val
 
 	memcpy(name, v[MANAGER_JOB_JOB].bytes, v[MANAGER_JOB_JOB].len);
 	name[v[MANAGER_JOB_JOB].len] = 0;
-	agent_runs_cancel(&s->runs, name, &err);
+	agent_runs_cancel(&s->runs, name, rpc_call_peer(call)->name, &err);
 	answer(call, &err);
 }
 

@@ -153,7 +153,8 @@ static int next_piece(struct dump_replay *r, struct err *err)
 }
 
 /* Skips the entry if its content was seen before. An entry that spans pieces counts as new. So does
- * one whose status is not ok, since every dump must report it. Returns 1 if skipped, 0, or -1. */
+ * one whose status is not ok or whose TAIL is refused, since every dump must report it. Returns 1
+ * if skipped, 0, or -1. */
 static int pass_met(struct dump_replay *r, struct err *err)
 {
 	struct cbor_in in = r->here.in;
@@ -167,9 +168,7 @@ static int pass_met(struct dump_replay *r, struct err *err)
 		if (pack_manifest_item_get(&in, &item, NULL) != 0 || item.kind == PACK_ITEM_NONE)
 			return 0;
 	} while (item.kind != PACK_ITEM_TAIL);
-	if (pack_tail_get(&in, &tail, NULL) != 0)
-		return 0;
-	if (tail.status != PACK_OK) {
+	if (pack_tail_get(&in, &tail, NULL) != 0 || tail.status != PACK_OK) {
 		r->clean = false;
 		return 0;
 	}
@@ -188,8 +187,9 @@ static bool inherit(struct dump_replay *r, struct pack_head *head, bool *changed
 	const struct pack_heir *heir = NULL;
 	struct pack_bytes path;
 
-	if (r->o.selected != NULL && !r->o.selected(r->o.ctx, head->path.at, head->path.len,
-					     head->type == PACK_DIRECTORY))
+	if (r->o.selected != NULL &&
+		(head->path.at == NULL || !r->o.selected(r->o.ctx, head->path.at, head->path.len,
+						  head->type == PACK_DIRECTORY)))
 		return false;
 	if (r->o.heirs != NULL && head->type == PACK_HARDLINK)
 		heir = pack_heirs_find(r->o.heirs, head->link);
@@ -295,19 +295,25 @@ static int plan_head(struct dump_replay *r, struct buf *plan, struct err *err)
 	const uint8_t *start = r->here.in.at;
 	struct pack_head head = {0};
 	bool changed = false;
-	int met, got;
+	int met = 0, got;
 
 	/* If nothing depends on the HEAD's members, they are left for the reader to check. */
-	if (r->o.selected != NULL || r->o.heirs != NULL || r->o.there != NULL)
+	if (r->o.selected != NULL || r->o.heirs != NULL || r->o.there != NULL || r->o.seen != NULL)
 		got = pack_head_get(&r->here.in, &head, err);
 	else
 		got = cbor_skip(&r->here.in, DEPTH) == CBOR_OK
 			      ? 0
 			      : err_set(err, ERR_DAMAGE, "malformed");
-	if (got != 0)
+	if (got < 0)
 		return err_prefix(err, "manifest");
-	if ((met = pass_met(r, err)) != 0)
+	if (got == 0)
+		met = pass_met(r, err);
+	if (met != 0)
 		return met < 0 ? -1 : 0;
+	if (got > 0) { /* the reader refuses it too, and reports it: it gets it as it is */
+		r->clean = false;
+		head.type = head.type == PACK_DIRECTORY ? PACK_DIRECTORY : 0;
+	}
 	r->open = true;
 	r->skipping = !inherit(r, &head, &changed);
 	if (r->skipping && r->o.ways && head.type == PACK_DIRECTORY)

@@ -352,9 +352,9 @@ int dump_source_find(struct dump_source *s, const char *text, const char *host,
 		return -1;
 	if (w.unreadable > 0)
 		return err_set(err, ERR_DAMAGE,
-			"%s: may be one of %zu dumps whose records can't be read (fdump verify "
-			"STORE "
-			"says more): give the id of one that fdump dumps lists",
+			"%s: may be one of %zu dumps whose records can't be read (on the "
+			"store's machine: fdump verify says more): give the id of one that fdump "
+			"dumps lists",
 			text, w.unreadable);
 	if (w.found == 0)
 		return dump_named_none(&w.named, text, err);
@@ -432,7 +432,8 @@ int dump_source_choose(struct dump_source *s, const char *text, const char *host
 
 	if (got == 1)
 		return err_set(err, ERR_DAMAGE,
-			"the dump's record can't be read (fdump verify STORE says more)");
+			"the dump's record can't be read (on the store's machine: fdump verify "
+			"says more)");
 	if (got != 0 || store_dump_get(&s->dump, s->record.data, s->record.len, err) != 0)
 		return -1;
 	return hold(s, err);

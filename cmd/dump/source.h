@@ -32,9 +32,8 @@ void dump_source_free(struct dump_source *source);
 
 /* What to do about chunks that are not available. */
 #define DUMP_SOURCE_ADVICE                                                                         \
-	"name another store that has the dump with -s, or repair this one (fdump store scrub, "    \
-	"then "                                                                                    \
-	"replicate)"
+	"name another store that has the dump with -s, or repair this one (on its machine: fdump " \
+	"store scrub, then replicate)"
 
 /* A dump in the list of all stores' dumps. */
 struct dump_listed {

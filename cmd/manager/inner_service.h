@@ -39,6 +39,8 @@ struct manager_link {
 	bool hello; /* it has said hello */
 	struct manager_runnings runnings;
 	uint8_t digest[MANAGER_DIGEST_LEN]; /* digest of the agent's plan at its last hello */
+	/* The job of the agent whose run was cancelled last, and the operator who did it. */
+	char cancelled[NAME_LEN_MAX + 1], canceller[NAME_LEN_MAX + 1];
 };
 
 struct manager_report;

@@ -114,26 +114,25 @@ static int read_all(struct manager_known *k, struct err *err)
 	return 0;
 }
 
-/* The progress of a job's run; NULL if its agent reported none. */
-static const struct manager_running *running_of(
-	const struct manager_service *s, const char *agent, const char *job)
+/* The connection of an agent; NULL: it is not connected. */
+static const struct manager_link *link_of(const struct manager_service *s, const char *agent)
 {
-	const struct manager_link *link;
-	const struct manager_running *running = NULL;
+	const struct manager_link *link = s->links;
 
-	for (link = s->links; link != NULL && running == NULL; link = link->next)
-		if (rpc_conn_peer(link->conn)->role == RPC_AGENT &&
-			strcmp(rpc_conn_peer(link->conn)->name, agent) == 0)
-			running = manager_running_find(&link->runnings, job);
-	return running;
+	while (link != NULL && (!link->hello || rpc_conn_peer(link->conn)->role != RPC_AGENT ||
+				       strcmp(rpc_conn_peer(link->conn)->name, agent) != 0))
+		link = link->next;
+	return link;
 }
 
 /* Adds the progress of runs to the rows. */
 static void add_running(struct manager_known *k)
 {
 	struct manager_status_row *status = (void *)k->status_rows.data;
+	int64_t now_ms = rpc_loop_now_ms(k->service->o.loop);
 	const struct manager_running *running;
 	const struct manager_last_row *last;
+	const struct manager_link *link;
 	char text[MANAGER_RUNNING_TEXT];
 	size_t i, len;
 
@@ -142,16 +141,21 @@ static void add_running(struct manager_known *k)
 			k->facts.lasts, k->facts.last_count, status->agent, status->job);
 		if (last == NULL || !last->running)
 			continue;
-		running = running_of(k->service, status->agent, status->job);
-		if (running == NULL)
+		link = link_of(k->service, status->agent);
+		running = link != NULL ? manager_running_find(&link->runnings, status->job) : NULL;
+		if (link == NULL) {
+			strcpy(text, "its agent is not connected");
+		} else if (running == NULL) {
 			continue;
-		status->bytes = running->bytes;
-		status->entries = running->entries;
-		status->rate = running->rate;
-		status->total = last->content;
+		} else {
+			status->bytes = running->bytes;
+			status->entries = running->entries;
+			status->rate = manager_running_silent(running, now_ms) ? 0 : running->rate;
+			status->total = last->content;
+			manager_running_print(text, running, last->content, now_ms);
+		}
 		len = strlen(status->reason);
-		snprintf(status->reason + len, sizeof status->reason - len, ": %s",
-			manager_running_print(text, running, last->content));
+		snprintf(status->reason + len, sizeof status->reason - len, ": %s", text);
 	}
 }
 

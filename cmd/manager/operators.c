@@ -315,6 +315,10 @@ static void start_part(struct order *o, struct manager_link *link)
 		return;
 	}
 	o->open++;
+	if (request.method != MANAGER_METHOD_CANCEL)
+		return;
+	manager_inner_copy(link->cancelled, sizeof link->cancelled, &v[MANAGER_ORDER_JOB]);
+	strcpy(link->canceller, rpc_call_peer(o->call)->name);
 }
 
 /* Every agent that has the job is in the answer, even if it is not connected. */

@@ -6,6 +6,7 @@
 #include "cmd/manager/inner_service.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -257,16 +258,24 @@ static int apply(struct manager_service *s, struct manager_host_row *host,
 		memcpy(row.run, rec->run, sizeof row.run);
 		break;
 	case MANAGER_ENDED:
+		for (link = s->links; link != NULL; link = link->next) {
+			if (strcmp(rpc_conn_peer(link->conn)->host, host->host) != 0)
+				continue;
+			manager_running_end(&link->runnings, rec->job);
+			if (rec->result == MANAGER_CANCELLED &&
+				strcmp(link->cancelled, rec->job) == 0)
+				snprintf(rec->text, sizeof rec->text, "by the operator %s",
+					link->canceller);
+		}
 		take_ended(&row, rec);
 		host->overdue &= !manager_result_kept(rec->result);
-		for (link = s->links; link != NULL; link = link->next)
-			if (strcmp(rpc_conn_peer(link->conn)->host, host->host) == 0)
-				manager_running_end(&link->runnings, rec->job);
 		if (put_run(s, agent, rec, row.started, bytes, len, err) != 0)
 			return -1;
 		if (is_news)
 			manager_inner_log(s,
-				manager_result_kept(rec->result) ? MANAGER_INFO : MANAGER_WARNING,
+				manager_result_kept(rec->result) || rec->result == MANAGER_CANCELLED
+					? MANAGER_INFO
+					: MANAGER_WARNING,
 				"%s: %s: %s, %zu cop%s%s%s", agent, rec->job,
 				manager_result_name(rec->result), rec->receipt_count,
 				rec->receipt_count == 1 ? "y" : "ies", row.text[0] != 0 ? ": " : "",

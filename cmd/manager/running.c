@@ -5,9 +5,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cmd/manager/watch.h"
 #include "lib/size.h"
 
-#define RATE_MS 500 /* shortest interval for measuring the rate */
+#define RATE_MS   500   /* shortest interval for measuring the rate */
+#define SILENT_MS 60000 /* an agent reports every few seconds */
 
 /* The place for a job's run: its own, else a free one, else the one without news for longest. */
 static struct manager_running *place_of(struct manager_runnings *r, const char *job)
@@ -67,22 +69,31 @@ void manager_running_end(struct manager_runnings *r, const char *job)
 		r->runs[run - r->runs] = (struct manager_running){.bytes = 0};
 }
 
-const char *manager_running_print(
-	char text[MANAGER_RUNNING_TEXT], const struct manager_running *run, uint64_t total)
+bool manager_running_silent(const struct manager_running *run, int64_t now_ms)
 {
-	char done[SIZE_TEXT_MAX], whole[SIZE_TEXT_MAX], rate[SIZE_TEXT_MAX];
+	return now_ms - run->at_ms >= SILENT_MS;
+}
+
+const char *manager_running_print(char text[MANAGER_RUNNING_TEXT],
+	const struct manager_running *run, uint64_t total, int64_t now_ms)
+{
+	char done[SIZE_TEXT_MAX], whole[SIZE_TEXT_MAX], rate[SIZE_TEXT_MAX], age[MANAGER_AGE_MAX];
 	size_t len;
 
 	size_print(done, (double)run->bytes);
 	size_print(whole, (double)total);
-	if (total > 0)
+	/* With much more than the last time, that says nothing about how much is left. */
+	if (total > 0 && run->bytes <= total + total / 10)
 		snprintf(text, MANAGER_RUNNING_TEXT, "%s of %s (%.0f %%)", done, whole,
 			run->bytes < total ? 100.0 * (double)run->bytes / (double)total : 100.0);
 	else
 		snprintf(text, MANAGER_RUNNING_TEXT, "%s, %" PRIu64 " entr%s", done, run->entries,
 			run->entries == 1 ? "y" : "ies");
 	len = strlen(text);
-	if (run->rate > 0)
+	if (manager_running_silent(run, now_ms))
+		snprintf(text + len, MANAGER_RUNNING_TEXT - len, ", no progress reported for %s",
+			manager_age(age, (now_ms - run->at_ms) / 1000));
+	else if (run->rate > 0)
 		snprintf(text + len, MANAGER_RUNNING_TEXT - len, ", %s/s",
 			size_print(rate, (double)run->rate));
 	return text;

@@ -7,6 +7,7 @@
 #ifndef FDUMP_CMD_MANAGER_RUNNING_H
 #define FDUMP_CMD_MANAGER_RUNNING_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -36,10 +37,13 @@ void manager_running_end(struct manager_runnings *runnings, const char *job);
 const struct manager_running *manager_running_find(
 	const struct manager_runnings *runnings, const char *job);
 
+/* Whether nothing was reported for a minute: then the rate is out of date. */
+bool manager_running_silent(const struct manager_running *running, int64_t now_ms);
+
 /* Prints "1.2 GiB of 3.4 GiB (35 %), 20 MiB/s". total: estimate of all bytes; 0: not known. Returns
  * text. */
 #define MANAGER_RUNNING_TEXT 120
-const char *manager_running_print(
-	char text[MANAGER_RUNNING_TEXT], const struct manager_running *running, uint64_t total);
+const char *manager_running_print(char text[MANAGER_RUNNING_TEXT],
+	const struct manager_running *running, uint64_t total, int64_t now_ms);
 
 #endif

@@ -185,17 +185,13 @@ static void look_at_job(struct looking *l, const struct manager_status_row *job)
 	const struct of of = {"agent", job->agent, job->job};
 	const struct manager_last_row *last =
 		manager_last_find(l->facts->lasts, l->facts->last_count, job->agent, job->job);
-	bool unsure = job->severity == MANAGER_STATE_RUNNING;
-	struct manager_trouble *t;
 
 	if (last != NULL)
 		look_at_last(l, &of, last);
-	if (job->severity < MANAGER_STATE_PARTIAL && !unsure)
-		return;
-	t = add(l, &of, "job", job->state, job->severity >= MANAGER_STATE_FAILED, "%s",
-		job->reason);
-	t->unsure = unsure;
-	t->row.kept = job->kept;
+	if (job->severity >= MANAGER_STATE_PARTIAL)
+		add(l, &of, "job", job->state, job->severity >= MANAGER_STATE_FAILED, "%s",
+			job->reason)
+			->row.kept = job->kept;
 }
 
 int manager_trouble_list(
@@ -237,8 +233,6 @@ enum manager_trouble_step manager_trouble_step(struct manager_alarm_row *row,
 
 	if (found == NULL)
 		return row->told[0] != 0 ? MANAGER_TROUBLE_OVER : MANAGER_TROUBLE_DROP;
-	if (found->unsure)
-		return MANAGER_TROUBLE_SAME;
 	if (strcmp(row->state, found->row.state) != 0) {
 		char told[MANAGER_WORD_MAX];
 
@@ -256,15 +250,8 @@ enum manager_trouble_step manager_trouble_step(struct manager_alarm_row *row,
 bool manager_trouble_show(struct manager_alarm_row *row, const struct manager_trouble *found,
 	const struct manager_alarm_row *kept, int64_t now)
 {
-	if (found->unsure) {
-		if (kept == NULL)
-			return false;
-		*row = *kept;
-	} else {
-		*row = found->row;
-		row->since =
-			kept != NULL && strcmp(kept->state, row->state) == 0 ? kept->since : now;
-	}
+	*row = found->row;
+	row->since = kept != NULL && strcmp(kept->state, row->state) == 0 ? kept->since : now;
 	row->told[0] = 0;
 	return now - row->since >= found->wait_sec;
 }

@@ -6,7 +6,7 @@
  *
  *   kind         of                   is over when
  *   job          an agent's job       its state is no longer partial, under-replicated, failed or
- *                                     late
+ *                                     late; a run in progress changes nothing before it has ended
  *   small        an agent's job       a dump is not far smaller than the one before it
  *   identity     an agent's job       a run met no store with another key
  *   overdue      an agent             a run has made a dump
@@ -63,7 +63,6 @@ struct manager_facts {
 struct manager_trouble {
 	struct manager_alarm_row row; /* without .since and .told */
 	int64_t wait_sec;             /* it must last this long before it is reported */
-	bool unsure; /* a run is in progress: the earlier state still counts, a new one does not */
 };
 
 /* Appends a struct manager_trouble for each trouble. Returns 0, or -1 with err set: ERR_NOMEM. */

@@ -100,7 +100,8 @@ static bool is_late(const struct watched *w, struct manager_status_row *row, boo
 	return late;
 }
 
-/* Judges the result of the last run. Returns whether there is something wrong with it. */
+/* Judges the result of the last run that has ended. Returns whether there is something wrong with
+ * it. */
 static bool judge_result(const struct watched *w, struct manager_status_row *row)
 {
 	const struct manager_last_row *last = w->last;
@@ -110,16 +111,18 @@ static bool judge_result(const struct watched *w, struct manager_status_row *row
 	switch (last->result < MANAGER_RESULTS ? last->result : MANAGER_FAILED) {
 	case MANAGER_FAILED:
 	case MANAGER_LOST:
-	case MANAGER_CANCELLED:
 		row->severity = MANAGER_STATE_FAILED;
 		reason(row, "the last run was %s %s ago%s%s%s",
-			last->result == MANAGER_LOST        ? "lost"
-			: last->result == MANAGER_CANCELLED ? "cancelled"
-							    : "a failure",
+			last->result == MANAGER_LOST ? "lost" : "a failure",
 			manager_age(text, w->now - last->ended),
 			last->kept_ended == 0 ? "; there is no dump yet" : "",
 			said[0] != 0 ? ": " : "", said);
 		return true;
+	case MANAGER_CANCELLED:
+		if (last->kept_ended == 0)
+			return false;
+		said = "";
+		__attribute__((fallthrough));
 	case MANAGER_COPIES:
 	case MANAGER_OK:
 	case MANAGER_PARTIAL:
@@ -151,20 +154,23 @@ static void judge(const struct watched *w, struct manager_status_row *row)
 		reason(row, "held%s", late ? "; it would be late" : "");
 	} else if (late && last->kept_ended == 0) {
 		row->severity = MANAGER_STATE_LATE;
-		reason(row, "no dump since it was first seen, %s ago%s",
-			manager_age(text, w->now - w->since),
-			last->running ? "; a run is under way" : "");
+		reason(row, "no dump since it was first seen, %s ago",
+			manager_age(text, w->now - w->since));
 	} else if (late) {
 		row->severity = MANAGER_STATE_LATE;
-		reason(row, "the last dump was made %s ago; due %s ago%s",
+		reason(row, "the last dump was made %s ago; due %s ago",
 			manager_age(text, w->now - last->kept_ended),
-			manager_age(text2, w->now - row->due),
-			last->running ? "; a run is under way" : "");
+			manager_age(text2, w->now - row->due));
+	} else if (judge_result(w, row)) {
+		return; /* also while another run is in progress, which may end no better */
 	} else if (last->running) {
 		row->severity = MANAGER_STATE_RUNNING;
-		reason(row, "for %s", manager_age(text, w->now - last->started));
-	} else if (judge_result(w, row)) {
-		return;
+	} else if (last->result == MANAGER_CANCELLED) {
+		row->severity = MANAGER_STATE_HELD;
+		strcpy(row->state, manager_result_name(MANAGER_CANCELLED));
+		reason(row, "the last run was cancelled %s ago%s%s%s",
+			manager_age(text, w->now - last->ended), last->text[0] != 0 ? " " : "",
+			last->text, last->kept_ended == 0 ? "; there is no dump yet" : "");
 	} else if (away) {
 		row->severity = MANAGER_STATE_EXPECTED;
 		reason(row, "not expected for another %s", manager_age(text, row->due - w->now));
@@ -213,6 +219,7 @@ static int watch_job(const struct manager_config *config, const struct manager_c
 	struct manager_status_row row = {.severity = MANAGER_STATE_OK};
 	struct manager_slots slots;
 	struct manager_plan_job merged;
+	char age[MANAGER_AGE_MAX];
 	struct watched w = {.slots = &slots,
 		.job = &merged,
 		.last = last != NULL ? last : &nothing,
@@ -235,7 +242,14 @@ static int watch_job(const struct manager_config *config, const struct manager_c
 	if (manager_slots_next(&slots, now, &row.next) != 0)
 		row.next = 0;
 	judge(&w, &row);
-	strcpy(row.state, names[row.severity]);
+	if (row.state[0] == 0)
+		strcpy(row.state, names[row.severity]);
+	if (w.last->running) {
+		size_t len = strlen(row.reason);
+
+		snprintf(row.reason + len, sizeof row.reason - len, "%sfor %s",
+			len > 0 ? "; running " : "", manager_age(age, now - w.last->started));
+	}
 	return buf_add(rows, &row, sizeof row, err);
 }
 

@@ -31,7 +31,7 @@ enum manager_state {
 	MANAGER_STATE_RUNNING,
 	MANAGER_STATE_EXPECTED, /* away, but within its `expect` */
 	MANAGER_STATE_NEVER,    /* no run yet, and none is late */
-	MANAGER_STATE_HELD,     /* by a person */
+	MANAGER_STATE_HELD,     /* by a person; or a person has cancelled the last run */
 	MANAGER_STATE_PARTIAL,
 	MANAGER_STATE_COPIES, /* the last dump is on fewer stores than required */
 	MANAGER_STATE_FAILED,
@@ -40,7 +40,7 @@ enum manager_state {
 };
 
 /* The state's name: "ok", "running", "not expected", "never", "held", "partial",
- * "under-replicated", "failed", "late". */
+ * "under-replicated", "failed", "late". The name in a row can also be "cancelled". */
 const char *manager_state_name(enum manager_state state);
 
 /* Prints the two largest units of a time: "3d 4h", "12m". Returns text. */

@@ -96,7 +96,8 @@ static uint64_t hash_row(enum store_table table, struct db_bytes key, struct db_
 static int bad_row(struct err *err)
 {
 	return err_set(err, ERR_DAMAGE,
-		"index: a row's checksum does not match (fdump store rebuild repairs it)");
+		"index: a row's checksum does not match (on the store's machine: fdump store "
+		"rebuild)");
 }
 
 static size_t encode(const struct column *c, const void *from, uint8_t *row)
@@ -240,10 +241,10 @@ int store_index_check(struct db_txn *txn, struct err *err)
 
 	if (get_sum(txn, &want, err) != 0 || add_up(txn, &sum, err) != 0)
 		return -1;
-	return sum == want
-		       ? 0
-		       : err_set(err, ERR_DAMAGE,
-				 "index: rows are missing in it (fdump store rebuild repairs it)");
+	return sum == want ? 0
+			   : err_set(err, ERR_DAMAGE,
+				     "index: rows are missing in it (on the store's machine: fdump "
+				     "store rebuild)");
 }
 
 /* --- rows ---------------------------------------------------------------- */

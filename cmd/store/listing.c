@@ -2,6 +2,7 @@
  * of a dump's list of chunks are open records of the dump's domain. */
 #include "cmd/store/listing.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -175,7 +176,7 @@ static int collect_in(
 			return got < 0 ? -1
 				       : err_set(err, ERR_DAMAGE,
 						 "index: lacks a dump "
-						 "(fdump store rebuild repairs it)");
+						 "(on the store's machine: fdump store rebuild)");
 		if (row.damaged && !any)
 			continue;
 		memcpy(f.id, at.dump, sizeof f.id);
@@ -224,7 +225,8 @@ static int take_entry(struct engine *s, const uint8_t *id, struct buf *bytes, st
 		got = store_dump_record(txn, id, &record, err);
 		if (got == 1)
 			got = err_set(err, ERR_DAMAGE,
-				"index: lacks a dump's record (fdump store rebuild repairs it)");
+				"index: lacks a dump's record (on the store's machine: fdump store "
+				"rebuild)");
 		if (got == 0)
 			got = buf_add(bytes, record.at, record.len, err);
 		if (got == 0 && store_row_get(txn, STORE_LOCKS, id, &lock, err) < 0)
@@ -368,12 +370,14 @@ static int look_for(void *ctx, const uint8_t *id, struct err *err)
 	if (w->check != NULL && is_stopped(w->check))
 		return 1;
 	store_chunk_key(w->domain, id, chunk.key);
-	got = engine_find(w->store, w->txn, chunk.key, &row, err);
+	got = store_row_get(w->txn, STORE_CHUNKS, chunk.key, &row, err);
 	if (got < 0)
 		return -1;
-	chunk.place = row.place;
-	if (got == 0 && !row.damaged && (w->check == NULL || !is_bad(w->check, &chunk)))
-		return 0;
+	if (got == 0) {
+		chunk.place = row.place;
+		if (!row.damaged && (w->check == NULL || !is_bad(w->check, &chunk)))
+			return 0;
+	}
 	w->lacks = true;
 	if (w->missing == NULL)
 		return 1;
@@ -402,6 +406,7 @@ int engine_whole(struct engine *s, struct db_txn *txn, const struct store_dump *
 {
 	struct whole w = {.store = s, .txn = txn, .missing = missing};
 
+	assert(mutex_held(&s->writer) && s->pending_count == 0);
 	return is_whole(&w, dump, err);
 }
 

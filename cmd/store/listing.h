@@ -30,8 +30,8 @@ typedef int engine_each_chunk(void *ctx, const uint8_t *id, struct err *err);
 int engine_list_walk(struct engine *s, const struct store_dump *dump, engine_each_chunk *each,
 	void *ctx, struct buf *missing, struct err *err);
 
-/* Whether a dump has all its chunks. Returns 0; 1: some are missing, and their ids are appended to
- * `missing` if that is not NULL; -1 with err set. */
+/* Whether the index has all chunks of a dump; call after engine_flush_all. Returns 0; 1: some are
+ * missing, and their ids are appended to `missing` if that is not NULL; -1 with err set. */
 int engine_whole(struct engine *s, struct db_txn *txn, const struct store_dump *dump,
 	struct buf *missing, struct err *err);
 

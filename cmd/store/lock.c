@@ -94,8 +94,8 @@ int engine_lock_byte(int fd, short type, off_t byte, const struct engine_wait *w
 		return err_set(err, ERR_BUSY, "%s: %s (waited %lld s%s)%s", path, who,
 			(long long)(byte == 3 ? moments.sec : wait->sec),
 			byte == 3 ? "" : ": --lock-wait",
-			byte == 0 ? "; if that is the store's service, give its name, as an "
-				    "operator (-s NAME)"
+			byte == 0 ? "; if that is the store's service: give its name, as an "
+				    "operator (-s NAME); 'fdump store' needs it to be stopped"
 				  : "");
 	}
 	if (byte == 0)

@@ -21,6 +21,8 @@
 #include "lib/err.h"
 #include "lib/fs.h"
 
+#define OLD "index.old" /* the old index, if the two can't be exchanged */
+
 struct rebuild {
 	struct buf old; /* struct old */
 	struct engine *store;
@@ -156,13 +158,16 @@ static void clear(const char *folder)
 }
 
 /* Puts the new folder in the old one's place, atomically, while nobody opens the index: readers do
- * so under byte 3. Removes the old one. */
+ * so under byte 3. Removes the old one. If the file system can't exchange two names, the old one
+ * gets another name first; a crash between these two steps leaves a store without an index. */
 static int swap(const char *fresh, const char *index, int dir, int lock_fd, const char *path,
 	struct err *err)
 {
 	int fd = open(fresh, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	int got = fd >= 0 && fsync(fd) == 0 ? 0 : err_errno(err, errno, "%s", fresh);
+	char old[ENGINE_PATH_MAX];
 
+	engine_path(old, path, OLD);
 	if (fd >= 0)
 		close(fd);
 	if (got != 0 || engine_lock_byte(lock_fd, F_WRLCK, 3, NULL, path, err) != 0)
@@ -173,10 +178,14 @@ static int swap(const char *fresh, const char *index, int dir, int lock_fd, cons
 		else
 			clear(fresh);
 	} else {
-		if (errno == EINVAL) /* the file system can't exchange: not atomic then */
-			clear(index);
+		if (errno == EINVAL) {
+			clear(old);
+			rename(index, old);
+		}
 		if (rename(fresh, index) != 0 || fsync(dir) != 0)
 			got = err_errno(err, errno, "%s", index);
+		else
+			clear(old);
 	}
 	engine_unlock_byte(lock_fd, 3);
 	return got;
@@ -284,6 +293,10 @@ int engine_old(const char *path, struct buf *out)
 
 	engine_path(index, path, "index");
 	db = store_index_open(index, false, NULL);
+	if (db == NULL) {
+		engine_path(index, path, OLD);
+		db = store_index_open(index, false, NULL);
+	}
 	if (db != NULL && db_begin(db, false, &txn, NULL) == 0) {
 		got = list_old(txn, out);
 		db_abort(txn);

@@ -48,7 +48,7 @@ struct remote {
 	char service[NAME_LEN_MAX + 1]; /* the store's name, without the port */
 	struct rpc_client *client;
 	int64_t since_ms;             /* when it was dialled */
-	int64_t lost_at;              /* when a put found no connection; 0: there is one */
+	int64_t lost_at;              /* when a call found no connection; 0: there is one */
 	bool told;                    /* `dials` has been called */
 	uint8_t host[STORE_HOST_LEN]; /* our own host id */
 	uint8_t run_id[STORE_RUN_LEN];
@@ -72,10 +72,10 @@ struct remote {
 	size_t next_ahead; /* the slot to reuse next */
 };
 
-/* Encodes the parameters of a method into mem, for the request; mem must stay valid as long as the
- * request is used. */
 /* Tells the user that this store is waited for, and why. */
 void store_remote_tell_wait(struct remote *r);
+/* Encodes the parameters of a method into mem, for the request; mem must stay valid as long as the
+ * request is used. */
 void store_remote_params(struct rpc_client_request *request, uint8_t mem[STORE_HAVE_PARAMS],
 	const struct cbormap_field *fields, const struct store_params *params);
 /* Makes a call whose result is a flag, and waits. blob: gets the reply's; may be NULL. Returns 0

@@ -16,6 +16,7 @@
 #include "rpc/wire.h"
 
 #define BUSY_MS 1000 /* between tries while the store is busy */
+#define LOOK_MS 500  /* between looks at the connection, while an answer is waited for */
 
 /* --- calls ---------------------------------------------------------------- */
 
@@ -169,28 +170,6 @@ static bool has_room(const struct remote *r, size_t len)
 	       (r->puts < STORE_REMOTE_PUTS && r->bytes + len <= STORE_REMOTE_WINDOW);
 }
 
-/* Reserves room in the window. Returns as store_put. */
-static int take_room(struct remote *r, size_t len, int64_t wait_ms, struct err *err)
-{
-	int64_t end = uptime_ms() + wait_ms;
-	int ret = STORE_TAKEN;
-
-	mutex_lock(&r->lock);
-	while (!r->failed && !has_room(r, len) && uptime_ms() < end)
-		mutex_wait_until(&r->lock, &r->change, end);
-	if (r->failed) {
-		*err = r->why;
-		ret = -1;
-	} else if (!has_room(r, len)) {
-		ret = STORE_NO_ROOM;
-	} else {
-		r->puts++;
-		r->bytes += len;
-	}
-	mutex_unlock(&r->lock);
-	return ret;
-}
-
 void store_remote_tell_wait(struct remote *r)
 {
 	const struct store_access *access = &r->base.access;
@@ -204,24 +183,55 @@ void store_remote_tell_wait(struct remote *r)
 		access->dials(access->ctx, text);
 }
 
-/* A put found no room. If that is for want of a connection, err says so, and the user is told once.
- */
-static void check_lost(struct remote *r, struct err *err)
+/* Whether the connection is lost. If that lasts, the user is told once. */
+static bool is_lost(struct remote *r)
 {
 	struct rpc_client_stats stats;
 
 	rpc_client_stats(r->client, &stats);
 	if (stats.up) {
 		r->lost_at = 0;
-		return;
-	}
-	rpc_client_why(r->client, err);
-	if (r->lost_at == 0) {
+	} else if (r->lost_at == 0) {
 		r->lost_at = uptime_ms();
 		r->told = false;
 	} else if (!r->told && uptime_ms() - r->lost_at >= STORE_TELL_MS) {
 		store_remote_tell_wait(r);
 	}
+	return !stats.up;
+}
+
+/* Waits for a change, for a while, at the latest until `end`. */
+static void wait_change(struct remote *r, int64_t end)
+{
+	int64_t until = uptime_ms() + LOOK_MS;
+
+	if (mutex_wait_until(&r->lock, &r->change, until < end ? until : end) == 0)
+		return;
+	mutex_unlock(&r->lock);
+	is_lost(r);
+	mutex_lock(&r->lock);
+}
+
+/* Reserves room in the window. Returns as store_put. */
+static int take_room(struct remote *r, size_t len, int64_t wait_ms, struct err *err)
+{
+	int64_t end = uptime_ms() + wait_ms;
+	int ret = STORE_TAKEN;
+
+	mutex_lock(&r->lock);
+	while (!r->failed && !has_room(r, len) && uptime_ms() < end)
+		wait_change(r, end);
+	if (r->failed) {
+		*err = r->why;
+		ret = -1;
+	} else if (!has_room(r, len)) {
+		ret = STORE_NO_ROOM;
+	} else {
+		r->puts++;
+		r->bytes += len;
+	}
+	mutex_unlock(&r->lock);
+	return ret;
 }
 
 static void give_room(struct remote *r, size_t len)
@@ -251,8 +261,8 @@ int store_remote_put(struct store *s, struct store_parcel *parcel, int64_t wait_
 	if (store_record_get(&record, parcel->bytes, parcel->len, err) != 0)
 		return -1;
 	ret = take_room(r, parcel->len, wait_ms, err);
-	if (ret == STORE_NO_ROOM)
-		check_lost(r, err);
+	if (ret == STORE_NO_ROOM && is_lost(r))
+		rpc_client_why(r->client, err);
 	if (ret != STORE_TAKEN)
 		return ret;
 	put = malloc(sizeof *put);
@@ -280,7 +290,7 @@ int store_remote_settle(struct store *s, uint64_t *stored, struct err *err)
 
 	mutex_lock(&r->lock);
 	while (!r->failed && r->puts > 0) /* the client's patience ends each of them */
-		mutex_wait(&r->lock, &r->change);
+		wait_change(r, INT64_MAX);
 	if (r->failed) {
 		*err = r->why;
 		ret = -1;
@@ -374,7 +384,7 @@ int store_remote_commit_wait(struct store *s, int64_t wait_ms, struct store_rece
 
 	mutex_lock(&r->lock);
 	while (!r->failed && r->puts > 0 && uptime_ms() < end)
-		mutex_wait_until(&r->lock, &r->change, end);
+		wait_change(r, end);
 	ask = !r->failed && r->puts == 0 && r->commit == COMMIT_SETTLING;
 	if (ask)
 		r->commit = COMMIT_ASKED;
@@ -385,7 +395,7 @@ int store_remote_commit_wait(struct store *s, int64_t wait_ms, struct store_rece
 	}
 	mutex_lock(&r->lock);
 	while (!r->failed && r->commit == COMMIT_ASKED && uptime_ms() < end)
-		mutex_wait_until(&r->lock, &r->change, end);
+		wait_change(r, end);
 	if (r->failed || r->commit == COMMIT_DONE) {
 		ret = r->failed ? -1 : r->answer;
 		if (ret < 0)

@@ -146,21 +146,6 @@ bool engine_is_lost(const struct engine *s, const struct store_place *place)
 	return cut != NULL && (uint64_t)place->offset + PACK_BLOCK_HEADER + place->len > cut->len;
 }
 
-int engine_find(struct engine *s, struct db_txn *txn, const uint8_t *key,
-	struct store_chunk_row *row, struct err *err)
-{
-	const struct engine_pending *pending;
-	bool pends;
-
-	mutex_lock(&s->lock);
-	pending = engine_pending_find(s, key);
-	pends = pending != NULL;
-	if (pends)
-		*row = pending->row;
-	mutex_unlock(&s->lock);
-	return pends ? 0 : store_row_get(txn, STORE_CHUNKS, key, row, err);
-}
-
 /* --- reading a block ------------------------------------------------------ */
 
 static uint64_t mark_of(uint32_t volume, uint64_t offset)

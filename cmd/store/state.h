@@ -98,11 +98,6 @@ int engine_volumes(struct engine *s, uint64_t *count, uint64_t *bytes, struct er
 /* Finds the number of a domain. Returns 0; 1: the store does not know it; -1 with err set. */
 int engine_domain_number(
 	struct engine *s, const uint8_t *domain, uint32_t *number, struct err *err);
-/* Finds a chunk's row, in the index or pending. Call with s->writer held: otherwise a chunk that
- * has left `pending` since the transaction began is not found. Returns 0; 1: no such chunk; -1 with
- * err set. */
-int engine_find(struct engine *s, struct db_txn *txn, const uint8_t *key,
-	struct store_chunk_row *row, struct err *err);
 /* Call with s->lock held. NULL: not pending. Valid until the lock is released. */
 const struct engine_pending *engine_pending_find(const struct engine *s, const uint8_t *key);
 

@@ -62,14 +62,14 @@ int engine_believe_clock(struct engine *s, struct err *err)
 			return -1;
 		return err_set(err, ERR_FAILED,
 			"%s: the clock was set by more than a day: nothing is deleted until it is "
-			"confirmed (fdump store trust-clock)",
+			"confirmed (on the store's machine: fdump store trust-clock)",
 			s->path);
 	}
 	if (engine_now() < s->meta.clock)
 		return err_set(err, ERR_FAILED,
 			"%s: the clock is earlier than the last write: nothing is deleted until it "
-			"has caught up, or is confirmed "
-			"(fdump store trust-clock)",
+			"has caught up, or is confirmed (on the store's machine: fdump store "
+			"trust-clock)",
 			s->path);
 	return 0;
 }
@@ -99,8 +99,10 @@ static int check_space(struct engine *s, size_t len, struct err *err)
 	if (engine_space(s, &size, &free, err) != 0)
 		return -1;
 	if (free < s->reserve || free - s->reserve < len)
-		return err_set(err, ERR_NOSPACE, "%s: no space (%llu bytes are kept free)", s->path,
-			(unsigned long long)s->reserve);
+		return err_set(err, ERR_NOSPACE,
+			"%s: no space: %llu bytes are free, of which %llu are reserved (fdump "
+			"store init --reserve), and %zu more are wanted",
+			s->path, (unsigned long long)free, (unsigned long long)s->reserve, len);
 	free = (free - s->reserve) / 2;
 	s->until_statfs = free < STATFS_STEP ? 0 : STATFS_STEP;
 	return 0;
@@ -346,6 +348,24 @@ static int need_domain(struct engine *s, const uint8_t *domain, uint32_t *number
 	return 0;
 }
 
+/* Finds a chunk's row, in the index or pending. Returns 0; 1: no such chunk; -1 with err set. */
+static int find_chunk(struct engine *s, struct db_txn *txn, const uint8_t *key,
+	struct store_chunk_row *row, struct err *err)
+{
+	const struct engine_pending *pending;
+	bool pends;
+
+	/* No other thread moves rows from `pending` to the index now. */
+	assert(mutex_held(&s->writer));
+	mutex_lock(&s->lock);
+	pending = engine_pending_find(s, key);
+	pends = pending != NULL;
+	if (pends)
+		*row = pending->row;
+	mutex_unlock(&s->lock);
+	return pends ? 0 : store_row_get(txn, STORE_CHUNKS, key, row, err);
+}
+
 static int put_locked(struct engine *s, const char *agent, const uint8_t *domain,
 	const struct store_record *record, size_t len, struct err *err)
 {
@@ -359,7 +379,7 @@ static int put_locked(struct engine *s, const char *agent, const uint8_t *domain
 	if (need_domain(s, domain, &number, err) != 0 || db_begin(s->db, false, &txn, err) != 0)
 		return -1;
 	store_chunk_key(number, record->id, key);
-	got = engine_find(s, txn, key, &row, err);
+	got = find_chunk(s, txn, key, &row, err);
 	db_abort(txn);
 	if (got < 0 || (got == 0 && !row.damaged))
 		return got < 0 ? -1 : 1;

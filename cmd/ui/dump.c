@@ -20,6 +20,7 @@
 #define PUT_MS            60000 /* longest wait until a store accepts a chunk */
 
 struct ui_dump_walk {
+	struct ui_dump *dump;
 	struct dump_taker *taker;
 	struct buf piece, head;
 	uint64_t number;
@@ -390,6 +391,7 @@ static int find_targets(struct ui_dump *d, struct err *err)
 
 int ui_dump_adopt(struct ui_dump *d, struct err *err)
 {
+	d->reads = true;
 	d->content = selects(d) ? 0 : dump_source_dump(d->source)->content;
 	if (!selects(d))
 		return 0;
@@ -409,6 +411,7 @@ struct ui_dump_walk *ui_dump_walk_new(struct ui_dump *d, struct err *err)
 
 	if (w == NULL)
 		return NULL;
+	w->dump = d;
 	buf_init(&w->piece, STORE_CONTENT_MAX);
 	buf_init(&w->head, PACK_HEAD_KEEP);
 	w->taker = dump_taker_new(d->source, err);
@@ -439,7 +442,20 @@ static int next_piece(struct ui_dump_walk *w, struct err *err)
 	return got;
 }
 
-/* Reads from the end of a HEAD to the end of its TAIL, across pieces if necessary. */
+/* Reports an entry that is refused, unless a reading will. */
+static void refuse(struct ui_dump *d, struct pack_bytes path, const struct err *why)
+{
+	char id[32];
+
+	if (d->reads)
+		return;
+	d->refused++;
+	snprintf(id, sizeof id, "%s.entry", d->o->command);
+	ui_problem(&(struct ui_problem){.id = id, .path = path, .what = why->message}, NULL);
+}
+
+/* Reads from the end of a HEAD to the end of its TAIL, across pieces if necessary. Returns as
+ * pack_tail_get. */
 static int find_tail(struct ui_dump_walk *w, struct pack_tail *tail, struct err *err)
 {
 	struct pack_item item;
@@ -449,7 +465,7 @@ static int find_tail(struct ui_dump_walk *w, struct pack_tail *tail, struct err 
 		if (pack_manifest_item_get(&w->in, &item, err) != 0)
 			return -1;
 		if (item.kind == PACK_ITEM_TAIL)
-			return pack_tail_get(&w->in, tail, err) == 0 ? 0 : -1;
+			return pack_tail_get(&w->in, tail, err);
 		if (item.kind == PACK_ITEM_NONE && (got = next_piece(w, err)) != 0)
 			return got < 0 ? -1 : err_set(err, ERR_DAMAGE, "manifest: it is cut");
 	}
@@ -458,18 +474,36 @@ static int find_tail(struct ui_dump_walk *w, struct pack_tail *tail, struct err 
 int ui_dump_walk_next(
 	struct ui_dump_walk *w, struct pack_head *head, struct pack_tail *tail, struct err *err)
 {
-	struct pack_head met = {0};
-	int got;
+	struct err why = {0};
+	struct pack_head met;
+	int got, bad;
 
-	while (w->in.at == w->in.end)
-		if ((got = next_piece(w, err)) != 0)
-			return got;
-	*tail = (struct pack_tail){0};
-	w->entry_piece = w->number - 1;
-	w->entry_at = (size_t)(w->in.at - w->piece.data);
-	if (pack_head_get(&w->in, &met, err) != 0 || pack_head_keep(&w->head, head, &met, err) != 0)
-		return -1;
-	return find_tail(w, tail, err);
+	do {
+		while (w->in.at == w->in.end)
+			if ((got = next_piece(w, err)) != 0)
+				return got;
+		w->entry_piece = w->number - 1;
+		w->entry_at = (size_t)(w->in.at - w->piece.data);
+		bad = pack_head_get(&w->in, &met, &why);
+		if (bad > 0)
+			refuse(w->dump, met.path, &why);
+		else if (bad == 0 && pack_head_keep(&w->head, head, &met, err) != 0)
+			return -1;
+		got = bad < 0 ? -1 : find_tail(w, tail, &why);
+		if (bad == 0 && got > 0)
+			refuse(w->dump, head->path, &why);
+	} while (bad > 0 || got > 0);
+	if (got < 0)
+		*err = why;
+	return got;
+}
+
+int ui_dump_whole(const struct ui_dump *d, struct err *err)
+{
+	return d->refused == 0 ? 0
+			       : err_set(err, ERR_DAMAGE,
+					 "%llu entries were refused (written by a later version?)",
+					 (unsigned long long)d->refused);
 }
 
 int ui_dump_walk(struct ui_dump *d, ui_dump_entry *each, void *ctx, struct err *err)
@@ -479,10 +513,13 @@ int ui_dump_walk(struct ui_dump *d, ui_dump_entry *each, void *ctx, struct err *
 	struct pack_tail tail;
 	int got = w == NULL ? -1 : 0, end = 0;
 
+	d->refused = 0;
 	while (got == 0 && end == 0) {
 		end = ui_dump_walk_next(w, &head, &tail, err);
 		got = end == 0 ? each(ctx, &head, &tail, err) : end < 0 ? -1 : 0;
 	}
+	if (end > 0)
+		got = ui_dump_whole(d, err);
 	ui_dump_walk_free(w);
 	return got;
 }

@@ -31,6 +31,8 @@ struct ui_dump {
 	bool told_healed; /* chunks that another store had were reported */
 	uint32_t behind;  /* stores that can't be read, bit n for the n-th; each was reported */
 	uint64_t content; /* after ui_dump_adopt: bytes of the content that is selected */
+	bool reads;       /* a reading follows the walk, and reports the entries that are refused */
+	uint64_t refused; /* entries that the walk has reported and skipped */
 };
 
 /* Opens the stores and loads the keys. If dump is not NULL, chooses and unlocks that dump. Returns
@@ -60,15 +62,17 @@ int ui_dump_gaps(struct ui_dump *d, struct err *err);
 
 /* Reads the entries of the dump's manifest, one by one. _new returns NULL with err set. _next
  * returns 0, 1 after the last entry, or -1 with err set; the head is borrowed until the next
- * call. */
+ * call. Entries that are refused are reported and skipped: call _whole at the end, which returns 0,
+ * or -1 with err set if there were any. */
 struct ui_dump_walk *ui_dump_walk_new(struct ui_dump *d, struct err *err);
 int ui_dump_walk_next(
 	struct ui_dump_walk *walk, struct pack_head *head, struct pack_tail *tail, struct err *err);
+int ui_dump_whole(const struct ui_dump *d, struct err *err);
 void ui_dump_walk_free(struct ui_dump_walk *walk);
 
 /* Calls `each` for every entry of the dump's manifest; its arguments are borrowed for the call.
  * Stops at the first result that is not 0, and returns it. Otherwise returns 0, or -1 with err
- * set. */
+ * set (also if entries were refused). */
 typedef int ui_dump_entry(
 	void *ctx, const struct pack_head *head, const struct pack_tail *tail, struct err *err);
 int ui_dump_walk(struct ui_dump *d, ui_dump_entry *each, void *ctx, struct err *err);

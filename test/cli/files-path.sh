@@ -38,6 +38,11 @@ done
 [ "$(sed 's/.*  //' got)" = dir ] || fail "find dir/"
 "$FDUMP" find -s ./s / >got || fail "find /: status $?"
 [ "$(sed 's/.*  //' got)" = . ] || fail "find /"
-status=0
-"$FDUMP" files -s ./s latest nowhere >got || status=$?
-[ $status = 1 ] && [ ! -s got ] || fail "nothing: status $status"
+# Nothing matches.
+for command in find files; do
+	args=(-s ./s)
+	[ $command = find ] || args+=(latest)
+	status_of "$FDUMP" $command "${args[@]}" 'no*where'
+	[ $status = 1 ] && [ ! -s out ] && grep -qx "fdump $command: nothing matches 'no\*where'" err ||
+		fail "$command: status $status: $(cat err)"
+done

@@ -25,6 +25,8 @@ fill() { rm -f disk/other; head -c $((($(free) - $1) * 1024)) /dev/zero >disk/ot
 fill 14000
 status_of back keep
 [ $status = 7 ] || fail "backup into the reserve: status $status"
+grep -q 'no space: 14[0-9]* bytes are free, of which 16777216 are reserved (fdump store init --reserve), and [0-9]* more are wanted' err ||
+	fail "does not say how much is free, reserved and wanted"
 # shellcheck disable=SC2086 # words
 status_of fdump forget -s disk/one $dropped --yes
 [ $status = 0 ] || fail "forget: status $status"

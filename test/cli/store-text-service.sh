@@ -45,6 +45,10 @@ status_of store replicate --from s1 copy --config config --identity operator
 status_of verify copy
 [ $status = 0 ] && grep -q '1 dumps' out || fail "verify: status $status"
 
+# What works in the directory only says so.
+status_of store gc kept --lock-wait 0s
+[ $status = 8 ] && grep -q "'fdump store' needs it to be stopped" err || fail "gc beside the service: status $status"
+
 status_of dumps -s copy --config config --identity operator
 [ $status = 2 ] && grep -q 'no store of this name is known: write ./copy for the directory$' err || fail "a directory: status $status"
 status_of dumps -s nowhere --config config --identity operator

@@ -2,6 +2,7 @@
  * come. */
 #include "rpc/dial.h"
 
+#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -9,6 +10,7 @@
 
 #include "lib/pool.h"
 #include "rpc/listen.h"
+#include "rpc/net.h"
 #include "test/net/pair.h"
 #include "test/unit/unit.h"
 
@@ -250,12 +252,40 @@ static void slow_ones_give_way(void **unused)
 	rpc_tls_conf_unref(a1);
 }
 
+/* A service listens for both families by one socket, which shows IPv4 addresses as mapped ones. */
+static void mapped_addresses_differ(void **unused)
+{
+	static const char *const hosts[] = {
+		"::ffff:192.0.2.1", "::ffff:192.0.2.2", "2001:db8::1", "2001:db8::2"};
+	static const char *const texts[] = {
+		"192.0.2.1:7420", "192.0.2.2:7420", "[2001:db8::1]:7420", "[2001:db8::2]:7420"};
+	struct sockaddr_storage at[4] = {0};
+	char text[RPC_ADDRESS_MAX];
+	int i;
+
+	(void)unused;
+	for (i = 0; i < 4; i++) {
+		struct sockaddr_in6 *a = (void *)&at[i];
+
+		a->sin6_family = AF_INET6;
+		a->sin6_port = htons(7420);
+		assert_int_equal(inet_pton(AF_INET6, hosts[i], &a->sin6_addr), 1);
+		rpc_net_text(text, (struct sockaddr *)a, sizeof *a);
+		assert_string_equal(text, texts[i]);
+		assert_true(rpc_net_same_host(&at[i], &at[i]));
+	}
+	assert_false(rpc_net_same_host(&at[0], &at[1]));
+	assert_true(rpc_net_same_host(&at[2], &at[3])); /* of one /64 */
+	assert_false(rpc_net_same_host(&at[1], &at[2]));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(waits_for_a_name),
 		cmocka_unit_test(dials_and_dials_again),
 		cmocka_unit_test(slow_ones_give_way),
+		cmocka_unit_test(mapped_addresses_differ),
 	};
 
 	return cmocka_run_group_tests(tests, pair_setup, pair_teardown);

@@ -601,6 +601,51 @@ static void wide_keys_are_refused(void **unused)
 	assert_non_null(strstr(err.message, "does not belong to it"));
 }
 
+static unsigned downs;
+
+static void idle_up(void *arg, struct rpc_conn *conn)
+{
+	(void)arg;
+	(void)conn;
+	rpc_loop_stop(loop);
+}
+
+static void idle_down(void *arg, const struct err *why, int64_t wait_ms)
+{
+	(void)arg;
+	(void)why;
+	(void)wait_ms;
+	downs++;
+}
+
+/* Nobody shows who they are here, so those that have waited longest give way also after the
+ * handshake. */
+static void idle_ones_give_way(void **unused)
+{
+	struct rpc_token token = new_token("idle", "agent");
+	struct rpc_dial_opts opts = {.expect = {RPC_MANAGER, "m1"},
+		.host = "127.0.0.1",
+		.port = strchr(token.addresses[0], ':') + 1,
+		.pin = token.fingerprint,
+		.once = true,
+		.up = idle_up,
+		.down = idle_down};
+	struct rpc_dial *dial[70];
+	struct err err = {0};
+	int i;
+
+	(void)unused;
+	for (i = 0; i < 70; i++) {
+		dial[i] = rpc_dial_new(loop, &opts, &err);
+		assert_non_null(dial[i]);
+		rpc_loop_run(loop); /* until it is up */
+	}
+	assert_int_equal(enroll(&token, "idle"), ERR_NONE);
+	assert_in_range(downs, 6, 7);
+	for (i = 0; i < 70; i++)
+		rpc_dial_free(dial[i]);
+}
+
 static int set_up(void **unused)
 {
 	const char *temp = getenv("TMPDIR");
@@ -654,6 +699,7 @@ int main(void)
 		cmocka_unit_test(believes_only_what_the_token_says),
 		cmocka_unit_test(renews_with_the_same_identity),
 		cmocka_unit_test(a_request_must_show_its_key),
+		cmocka_unit_test(idle_ones_give_way),
 		cmocka_unit_test(wide_keys_are_refused),
 		cmocka_unit_test(the_root_signs_for_managers_and_operators),
 		cmocka_unit_test(a_request_that_was_changed_is_not_signed),

@@ -24,11 +24,11 @@ static void one(void **state)
 	run = manager_running_find(&r, "system");
 	assert_non_null(run);
 	assert_int_equal(run->rate, 0);
-	assert_string_equal(manager_running_print(text, run, 0), "100 MiB, 5 entries");
+	assert_string_equal(manager_running_print(text, run, 0, 1000), "100 MiB, 5 entries");
 	manager_running_take(&r, "system", 200 * MIB, 9, 6000);
 	assert_int_equal(run->rate, 20 * MIB);
 	assert_int_equal(run->entries, 9);
-	assert_string_equal(manager_running_print(text, run, 400 * MIB),
+	assert_string_equal(manager_running_print(text, run, 400 * MIB, 6000),
 		"200 MiB of 400 MiB (50 %), 20.0 MiB/s");
 	/* Soon after: the latest value is known, the rate is the previous one. */
 	manager_running_take(&r, "system", 201 * MIB, 9, 6100);
@@ -37,7 +37,12 @@ static void one(void **state)
 	manager_running_take(&r, "system", 202 * MIB, 9, 6200);
 	/* More than the total of the last time. */
 	assert_string_equal(
-		manager_running_print(text, run, MIB), "202 MiB of 1.0 MiB (100 %), 20.0 MiB/s");
+		manager_running_print(text, run, MIB, 6200), "202 MiB, 9 entries, 20.0 MiB/s");
+	/* No news for long. */
+	assert_false(manager_running_silent(run, 65999));
+	assert_true(manager_running_silent(run, 66000));
+	assert_string_equal(manager_running_print(text, run, 404 * MIB, 186000),
+		"202 MiB of 404 MiB (50 %), no progress reported for 3m");
 	/* It begins again. */
 	manager_running_take(&r, "system", MIB, 1, 7000);
 	assert_int_equal(run->bytes, MIB);

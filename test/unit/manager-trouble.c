@@ -233,11 +233,9 @@ static void jobs(void **state)
 	expect(nth(0), "agent/web1/job/web", "under-replicated", false, "on 1 of 2");
 	assert_int_equal(nth(0)->row.kept, NOW - 5);
 	expect(nth(1), "agent/web1/job/system", "late", true, "");
-	assert_false(nth(1)->unsure);
 	rows[1].severity = MANAGER_STATE_RUNNING;
 	rows[0].severity = MANAGER_STATE_HELD;
-	assert_int_equal(list(&facts, NOW), 1);
-	assert_true(nth(0)->unsure);
+	assert_int_equal(list(&facts, NOW), 0);
 }
 
 /* --- when it is reported ----------------------------------------------------------- */
@@ -268,15 +266,7 @@ static void told(void **state)
 	strcpy(t.row.state, "late");
 	assert_int_equal(step(&t, 0, NOW + 120), MANAGER_TROUBLE_RAISE);
 	assert_int_equal(row.since, NOW + 120);
-	/* Another try is neither better nor worse. */
-	strcpy(t.row.state, "running");
-	t.unsure = true;
-	assert_int_equal(step(&t, 0, NOW + 180), MANAGER_TROUBLE_SAME);
-	assert_string_equal(row.state, "late");
 	assert_int_equal(step(NULL, 0, NOW + 240), MANAGER_TROUBLE_OVER);
-	memset(&row, 0, sizeof row);
-	assert_int_equal(step(&t, 0, NOW), MANAGER_TROUBLE_SAME);
-	assert_string_equal(row.alarm, "");
 }
 
 /* A manager that is not the first waits; a trouble that must last some time is not reported
@@ -315,11 +305,6 @@ static void shown(void **state)
 	t.wait_sec = 0;
 	assert_true(manager_trouble_show(&out, &t, &kept, NOW + 5));
 	assert_int_equal(out.since, NOW + 5);
-	/* During a run the previous state counts. */
-	t.unsure = true;
-	assert_false(manager_trouble_show(&out, &t, NULL, NOW));
-	assert_true(manager_trouble_show(&out, &t, &kept, NOW + 5));
-	assert_string_equal(out.state, "else");
 }
 
 int main(void)

@@ -146,7 +146,7 @@ static void by_age(void **state)
 	last.running = true;
 	last.started = AT(5, 12);
 	expect(row_of("web1", T0, &last, AT(5, 14)), MANAGER_STATE_RUNNING, "for 2h 0m");
-	expect(row_of("web1", T0, &last, AT(5, 15)), MANAGER_STATE_LATE, "a run is under way");
+	expect(row_of("web1", T0, &last, AT(5, 15)), MANAGER_STATE_LATE, "; running for 3h 0m");
 }
 
 static void never(void **state)
@@ -176,11 +176,45 @@ static void results(void **state)
 	last.result = MANAGER_LOST;
 	expect(row_of("a", T0, &last, AT(6, 4)), MANAGER_STATE_FAILED, "lost");
 	expect(row_of("a", T0, &last, AT(7, 4)), MANAGER_STATE_LATE, NULL);
+	/* While another run is in progress too. */
+	last.running = true;
+	last.started = AT(6, 3) + 1800;
+	expect(row_of("a", T0, &last, AT(6, 4)), MANAGER_STATE_FAILED, "ago; running for 30m");
+	last.running = false;
 	last.held = true;
 	expect(row_of("a", T0, &last, AT(7, 4)), MANAGER_STATE_HELD, "it would be late");
 	last.held = false;
 	last.kept_slot = last.kept_started = last.kept_ended = 0;
 	expect(row_of("a", AT(5, 3), &last, AT(6, 4)), MANAGER_STATE_FAILED, "no dump yet");
+}
+
+/* A cancelled run is nothing to worry about, but what was wrong before may still be. */
+static void cancelled(void **state)
+{
+	struct manager_last_row last = kept("a", "daily", AT(5, 2));
+	struct manager_status_row row;
+
+	(void)state;
+	last.result = MANAGER_CANCELLED;
+	last.ended = AT(6, 3);
+	strcpy(last.text, "by the operator o");
+	row = row_of("a", T0, &last, AT(6, 4));
+	assert_string_equal(row.state, "cancelled");
+	assert_int_equal(row.severity, MANAGER_STATE_HELD);
+	assert_string_equal(row.reason, "the last run was cancelled 1h 0m ago by the operator o");
+	expect(row_of("a", T0, &last, AT(7, 4)), MANAGER_STATE_LATE, NULL);
+	last.running = true;
+	expect(row_of("a", T0, &last, AT(6, 4)), MANAGER_STATE_RUNNING, "for ");
+	last.running = false;
+	last.copies = 1;
+	row = row_of("a", T0, &last, AT(6, 4));
+	expect(row, MANAGER_STATE_COPIES, "on 1 of 2 stores");
+	assert_null(strstr(row.reason, "operator"));
+	last.copies = 0;
+	last.kept_slot = last.kept_started = last.kept_ended = 0;
+	row = row_of("a", AT(5, 3), &last, AT(6, 4));
+	assert_string_equal(row.state, "cancelled");
+	assert_non_null(strstr(row.reason, "by the operator o; there is no dump yet"));
 }
 
 /* A machine that is seldom on. */
@@ -236,6 +270,7 @@ int main(void)
 		cmocka_unit_test(by_age),
 		cmocka_unit_test(never),
 		cmocka_unit_test(results),
+		cmocka_unit_test(cancelled),
 		cmocka_unit_test(seldom),
 		cmocka_unit_test(order),
 	};

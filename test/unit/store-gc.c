@@ -121,24 +121,12 @@ static void gc_fills(void **state)
 	struct engine *s = temp_store_open(NULL);
 	uint8_t *text = calloc(1, len), *bytes = malloc(STORE_RECORD_MAX), *list = malloc(4096);
 	uint8_t id[STORE_DUMP_ID] = {120};
-	struct store_dump d = {.id = id,
-		.agent = "host",
-		.agent_len = 4,
-		.name = "backup",
-		.name_len = 6,
-		.domain = temp_store_domain,
-		.base = (const uint8_t *)"/",
-		.base_len = 1,
-		.chunks = 2 * each,
-		.list_count = 1};
 	struct store_at at = {.len = 0};
 	struct engine_gc_result result;
-	struct store_receipt receipt;
 	struct store_volume_row row;
 	struct store_volume v;
 	struct db_txn *txn;
 	uint32_t number;
-	struct buf dump;
 	size_t i, n;
 
 	(void)state;
@@ -153,12 +141,7 @@ static void gc_fills(void **state)
 			store_volume_close(&s->current);
 		}
 	}
-	n = temp_store_record(list, 2 * each * STORE_ID_LEN, bytes);
-	assert_int_equal(engine_put(s, "host", temp_store_domain, bytes, n, &err), 0);
-	d.lists = bytes + 8;
-	buf_init(&dump, STORE_DUMP_MAX);
-	assert_int_equal(store_dump_put(&d, &dump, &err), 0);
-	assert_int_equal(engine_commit(s, dump.data, dump.len, STORE_NOW, &receipt, NULL, &err), 0);
+	temp_store_commit(s, list, 2 * each, id[0]);
 	assert_int_equal(engine_gc(s, &temp_store_gc_all, &result, &err), 0);
 	assert_int_equal(db_begin(s->db, false, &txn, &err), 0);
 	for (n = 0; store_volume_next(txn, &at, &number, &row, &err) == 0;) {
@@ -172,7 +155,6 @@ static void gc_fills(void **state)
 	db_abort(txn);
 	assert_int_equal(n, 1);
 	assert_int_equal(engine_delete(s, id, &err), 0);
-	buf_fini(&dump);
 	free(text);
 	free(bytes);
 	free(list);

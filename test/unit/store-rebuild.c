@@ -1,5 +1,9 @@
 /* An index that lacks rows, or is gone: that is noticed, and a rebuild restores everything in the
  * volumes. */
+#include <errno.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "lib/buf.h"
@@ -17,6 +21,69 @@ static void lose(enum store_table table, const void *key, size_t len)
 
 	assert_int_equal(db_del(txn, table, (struct db_bytes){key, len}, &err), 0);
 	temp_store_index_done(db, txn);
+}
+
+/* A file system that can't exchange two names (plain_fs), and gives a file that is removed another
+ * name while it is open (keeps_files). The process ends before the step-th change; 0: never. */
+static bool plain_fs, keeps_files;
+static int step;
+
+static void count_step(void)
+{
+	if (step > 0 && --step == 0)
+		_exit(9);
+}
+
+int __real_renameat2(int from, const char *a, int to, const char *b, unsigned flags);
+int __wrap_renameat2(int from, const char *a, int to, const char *b, unsigned flags);
+int __wrap_renameat2(int from, const char *a, int to, const char *b, unsigned flags)
+{
+	count_step();
+	errno = EINVAL;
+	return plain_fs ? -1 : __real_renameat2(from, a, to, b, flags);
+}
+
+int __real_rename(const char *a, const char *b);
+int __wrap_rename(const char *a, const char *b);
+int __wrap_rename(const char *a, const char *b)
+{
+	count_step();
+	return __real_rename(a, b);
+}
+
+int __real_unlink(const char *path);
+int __wrap_unlink(const char *path);
+int __wrap_unlink(const char *path)
+{
+	char kept[120];
+
+	count_step();
+	snprintf(kept, sizeof kept, "%s.kept", path);
+	return keeps_files ? __real_rename(path, kept) : __real_unlink(path);
+}
+
+int __real_rmdir(const char *path);
+int __wrap_rmdir(const char *path);
+int __wrap_rmdir(const char *path)
+{
+	count_step();
+	return __real_rmdir(path);
+}
+
+/* The files that were kept are closed, and so disappear. */
+static void close_files(void)
+{
+	static const char *const names[] = {"index/data.mdb", "index/lock.mdb",
+		"index.old/data.mdb", "index.old/lock.mdb", "index.new/data.mdb",
+		"index.new/lock.mdb"};
+	char kept[120];
+	size_t i;
+
+	keeps_files = false;
+	for (i = 0; i < sizeof names / sizeof *names; i++) {
+		snprintf(kept, sizeof kept, "%s/%s.kept", temp_store_path, names[i]);
+		__real_unlink(kept);
+	}
 }
 
 static int count_dump(void *ctx, const struct store_entry *e, struct err *e2)
@@ -189,6 +256,78 @@ static void lost_index(void **state)
 	engine_close(s);
 }
 
+/* Ends a rebuild before its first change of a name, then before the second, ... Each time the store
+ * is usable or says what to do, and the next rebuild has everything, also what is lost. */
+static void swap_crash(void **state)
+{
+	struct engine *s = temp_store_open(NULL);
+	struct store_checked checked;
+	int before = temp_store_dumps(s), status = 9, i;
+
+	(void)state;
+	engine_close(s);
+	plain_fs = true;
+	for (i = 1; status == 9; i++) {
+		pid_t child = fork();
+
+		if (child == 0) {
+			step = i;
+			temp_store_rebuild(temp_store_no_problem, &checked);
+			_exit(0);
+		}
+		assert_int_equal(waitpid(child, &status, 0), child);
+		assert_true(WIFEXITED(status));
+		status = WEXITSTATUS(status);
+		s = engine_open(temp_store_path, ENGINE_READ, &temp_store_wait, &err);
+		if (s == NULL) {
+			assert_int_equal(err.code, ERR_DAMAGE);
+			assert_non_null(strstr(err.message, "fdump store rebuild"));
+			assert_null(
+				engine_open(temp_store_path, ENGINE_WRITE, &temp_store_wait, &err));
+			assert_int_equal(err.code, ERR_DAMAGE);
+			temp_store_rebuild(temp_store_no_problem, &checked);
+			s = temp_store_open(NULL);
+		}
+		assert_int_equal(temp_store_dumps(s), before);
+		engine_close(s);
+	}
+	assert_int_equal(status, 0);
+	assert_true(i > 4);
+	plain_fs = false;
+}
+
+/* A reader that has the index open goes on while it is replaced, even if the file system then keeps
+ * the old files. */
+static void swap_read(void **state)
+{
+	struct engine *s = temp_store_open(NULL), *reader;
+	struct store_checked checked;
+	int before = temp_store_dumps(s);
+	char old[120];
+
+	(void)state;
+	engine_close(s);
+	for (plain_fs = true;; plain_fs = false) {
+		reader = engine_open(temp_store_path, ENGINE_READ, &temp_store_wait, &err);
+		assert_non_null(reader);
+		keeps_files = true;
+		temp_store_rebuild(temp_store_no_problem, &checked);
+		assert_int_equal(temp_store_dumps(reader), before);
+		engine_close(reader);
+		close_files();
+		temp_store_rebuild(temp_store_no_problem, &checked);
+		s = temp_store_open(NULL);
+		assert_int_equal(temp_store_dumps(s), before);
+		engine_close(s);
+		if (!plain_fs)
+			break;
+	}
+	snprintf(old, sizeof old, "%s/index.old", temp_store_path);
+	assert_int_equal(access(old, F_OK), -1);
+	snprintf(old, sizeof old, "%s/index.new", temp_store_path);
+	assert_int_equal(access(old, F_OK), -1);
+}
+
 /* A block that is cut off at the end of a volume, with a rebuilt index: later data would be within
  * the range that the block's header claims. */
 static void torn_rebuilt(void **state)
@@ -227,6 +366,8 @@ int main(void)
 		cmocka_unit_test(lost_kept),
 		cmocka_unit_test(hidden_dump),
 		cmocka_unit_test(lost_index),
+		cmocka_unit_test(swap_crash),
+		cmocka_unit_test(swap_read),
 		cmocka_unit_test(torn_rebuilt),
 	};
 

@@ -81,7 +81,7 @@ void temp_store_put_garbage(struct engine *s, char letter)
 void temp_store_dump(struct engine *s, const uint8_t *ids, size_t count, uint8_t tag, int64_t lock,
 	struct buf *out)
 {
-	uint8_t list[10 * STORE_ID_LEN], bytes[1000];
+	uint8_t bytes[40 + TEMP_STORE_CHUNKS * STORE_ID_LEN];
 	uint8_t id[STORE_DUMP_ID] = {tag};
 	struct store_dump d = {.id = id,
 		.agent = "host",
@@ -97,8 +97,8 @@ void temp_store_dump(struct engine *s, const uint8_t *ids, size_t count, uint8_t
 		.lock = lock};
 	size_t len;
 
-	memcpy(list, ids, count * STORE_ID_LEN);
-	len = temp_store_record(list, count * STORE_ID_LEN, bytes);
+	assert_true(count <= TEMP_STORE_CHUNKS);
+	len = temp_store_record(ids, count * STORE_ID_LEN, bytes);
 	assert_true(engine_put(s, "host", temp_store_domain, bytes, len, &err) >= 0);
 	buf_init(out, STORE_DUMP_MAX);
 	assert_int_equal(store_dump_put(&d, out, &err), 0);

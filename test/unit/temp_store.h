@@ -34,7 +34,9 @@ int temp_store_put(struct engine *s, const char *text, uint8_t id[STORE_ID_LEN],
 /* Puts ten chunks of 900 letters that no dump needs; the first consists of this letter. gc rewrites
  * a volume that has 4 KiB of garbage or more. */
 void temp_store_put_garbage(struct engine *s, char letter);
-/* The record of a dump of up to ten chunks, whose list it puts. Its id is the tag and zeros. */
+#define TEMP_STORE_CHUNKS 100
+/* The record of a dump of up to TEMP_STORE_CHUNKS chunks, whose list it puts. Its id is the tag and
+ * zeros. */
 void temp_store_dump(struct engine *s, const uint8_t *ids, size_t count, uint8_t tag, int64_t lock,
 	struct buf *out);
 /* Makes such a dump, not locked, and commits it. */
