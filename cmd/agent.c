@@ -190,15 +190,6 @@ static int set_up(struct agent *a, struct err *err)
 	return a->service != NULL ? 0 : -1;
 }
 
-static void tear_down(struct agent *a)
-{
-	agent_service_free(a->service);
-	ui_loop_stop(&a->loop);
-	rpc_tls_conf_unref(a->tls);
-	rpc_deny_fini(&a->deny);
-	manager_syntax_free(&a->conf);
-}
-
 static int serve(void *own, struct err *err)
 {
 	struct agent *a = own;
@@ -211,7 +202,11 @@ static int serve(void *own, struct err *err)
 		ui_loop_serve(&a->loop);
 		ret = UI_OK;
 	}
-	tear_down(a);
+	agent_service_free(a->service);
+	ui_loop_stop(&a->loop);
+	rpc_tls_conf_unref(a->tls);
+	rpc_deny_fini(&a->deny);
+	manager_syntax_free(&a->conf);
 	return ret;
 }
 

@@ -1,6 +1,5 @@
 /* fdump backup: backs up trees of files to stores. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -153,12 +152,8 @@ static int find_base(struct options *o, struct err *err)
 	const char *dir = o->o.directory != NULL ? o->o.directory : ".";
 	char *real;
 
-	o->backup.scan.base = AT_FDCWD;
-	if (o->o.directory != NULL) {
-		o->backup.scan.base = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		if (o->backup.scan.base < 0)
-			return err_errno(err, errno, "%s", dir);
-	}
+	if (ui_options_base(&o->o, &o->backup.scan.base, err) != 0)
+		return -1;
 	real = o->roots.count > 0 && o->roots.paths[0][0] == '/' ? strdup("/")
 								 : realpath(dir, NULL);
 	if (real == NULL)
@@ -581,7 +576,7 @@ static int run_backup(void *own, struct err *err)
 	status = run_all(o);
 	json_decref(o->hook_failures);
 	json_decref(o->warnings);
-	if (o->o.directory != NULL && o->backup.scan.base >= 0)
+	if (o->backup.scan.base > 0)
 		close(o->backup.scan.base);
 out:
 	ui_avoid_fini(&o->avoid);

@@ -4,7 +4,6 @@
  * is noticed at once, and memory does not grow.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -348,12 +347,8 @@ static int compare_tree(struct diff *d, struct err *err)
 	if (d->from.source != NULL ? ui_dump_feed(&d->from, &ro, err) != 0
 				   : (ro.fd = ui_open_pack(d->o.file, err)) < 0)
 		return d->from.source != NULL ? -1 : err_prefix(err, "%s", d->o.file);
-	d->base = open(
-		d->o.directory != NULL ? d->o.directory : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (d->base < 0) {
-		err_errno(err, errno, "%s", d->o.directory);
+	if (ui_options_base(&d->o, &d->base, err) != 0)
 		goto out;
-	}
 	d->feed = pack_feed_new(!d->o.no_xattrs, false, err);
 	d->part = pack_part_new(65536, err);
 	d->digest = pack_digest_new(err);
@@ -366,7 +361,8 @@ static int compare_tree(struct diff *d, struct err *err)
 		got = ui_dump_gaps(&d->from, err);
 	if (got == 0 && result.problems > 0)
 		got = err_set(err, ERR_DAMAGE, "the pack is damaged");
-	close(d->base);
+	if (d->base > 0)
+		close(d->base);
 out:
 	if (ro.fd >= 0)
 		close(ro.fd);

@@ -38,12 +38,6 @@ struct options {
 	bool any_path, told_cut;
 };
 
-/* Returns the stream for JSON: standard output, or standard error if the pack goes there. */
-static FILE *json_to(const struct options *o)
-{
-	return o->o.file != NULL && strcmp(o->o.file, "-") != 0 ? stdout : stderr;
-}
-
 /* Reports a note, which does not change the exit status. */
 static void note(const char *what)
 {
@@ -192,12 +186,8 @@ static int prepare(struct options *o, struct ui_output *out, struct err *err)
 		if (o->list == NULL)
 			return err_errno(err, errno, "%s", o->o.files_from);
 	}
-	o->create.scan.base = AT_FDCWD;
-	if (o->o.directory != NULL) {
-		o->create.scan.base = open(o->o.directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		if (o->create.scan.base < 0)
-			return err_errno(err, errno, "%s", o->o.directory);
-	}
+	if (ui_options_base(&o->o, &o->create.scan.base, err) != 0)
+		return -1;
 	if (out->replaces && check_output(o, out, err) != 0)
 		return -1;
 	o->create.scan.skip_known = S_ISREG(out->st.st_mode);
@@ -231,8 +221,8 @@ static int run(void *own, struct err *err)
 	o->paths = o->o.args;
 	if (*o->paths == NULL && o->o.files_from == NULL && o->o.command_count == 0)
 		return ui_usage("no PATH given ('.' for all that is here)");
-	if (o->o.json)
-		ui_result_json(json_to(o));
+	if (o->o.json && (o->o.file == NULL || strcmp(o->o.file, "-") == 0))
+		ui_result_json(stderr); /* the pack goes to standard output */
 	o->create.threads = o->o.threads;
 	o->create.xattrs = !o->o.no_xattrs;
 	o->create.owner_names = !o->o.numeric_owner;
@@ -274,7 +264,7 @@ static int run(void *own, struct err *err)
 	seal_wipe(o->payload_key, sizeof o->payload_key);
 	if (o->list != NULL && o->list != stdin)
 		fclose(o->list);
-	if (o->o.directory != NULL && o->create.scan.base >= 0)
+	if (o->create.scan.base > 0)
 		close(o->create.scan.base);
 	free(o->line);
 	if (got != 0)

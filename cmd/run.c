@@ -90,16 +90,6 @@ static int keep_run(void *ctx, const void *row, struct err *err)
 	return 0;
 }
 
-/* Checks whether the run that was ordered is among the newest runs of its agent that have ended. */
-static int look(struct run *r, struct waited *w, struct err *err)
-{
-	const struct ui_field filter[] = {UI_STRING("job", r->job), UI_STRING("agent", w->agent),
-		UI_INT("count", LOOK_COUNT), {0}};
-
-	return ui_fleet_rows(&r->fleet, MANAGER_METHOD_RUNS, filter, manager_run_fields,
-		sizeof(struct manager_run_row), keep_run, w, err);
-}
-
 static int status_of(const struct manager_run_row *run)
 {
 	static const struct {
@@ -216,7 +206,8 @@ static int show_progress(struct run *r, struct err *err)
 	return 0;
 }
 
-/* Checks each run that has not ended. Returns how many are left, or -1. */
+/* Checks of each run that has not ended whether it is among the newest runs of its agent that have
+ * ended. Returns how many are left, or -1. */
 static int look_all(struct run *r, struct err *err)
 {
 	size_t i;
@@ -227,7 +218,11 @@ static int look_all(struct run *r, struct err *err)
 
 		if (w->ended)
 			continue;
-		if (look(r, w, err) != 0)
+		if (ui_fleet_rows(&r->fleet, MANAGER_METHOD_RUNS,
+			    (struct ui_field[]){UI_STRING("job", r->job),
+				    UI_STRING("agent", w->agent), UI_INT("count", LOOK_COUNT), {0}},
+			    manager_run_fields, sizeof(struct manager_run_row), keep_run, w,
+			    err) != 0)
 			return -1;
 		left += !w->ended;
 		if (!w->ended)

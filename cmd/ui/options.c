@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <limits.h>
 #include <sched.h>
@@ -311,6 +312,15 @@ int ui_options_paths(struct ui_options *o)
 		return ui_fail(&err);
 	ui_select_ready(&o->select);
 	return -1;
+}
+
+int ui_options_base(const struct ui_options *o, int *base, struct err *err)
+{
+	*base = AT_FDCWD;
+	if (o->directory == NULL)
+		return 0;
+	*base = open(o->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return *base >= 0 ? 0 : err_errno(err, errno, "%s", o->directory);
 }
 
 bool ui_options_excluded(const struct ui_options *o, const char *path, size_t len, bool is_dir)

@@ -63,6 +63,10 @@ int ui_options_parse(const struct ui_command *command, int argc, char **argv);
  * ready. Returns as ui_options_parse. */
 int ui_options_paths(struct ui_options *options);
 
+/* Opens the directory of -C. *base: its descriptor, or AT_FDCWD without -C. Returns 0, or -1 with
+ * err set. */
+int ui_options_base(const struct ui_options *options, int *base, struct err *err);
+
 /* For a walk: whether the patterns exclude a path. With --no-recursion the walk does not descend
  * from folder to folder, so a path is then also excluded if a folder above it is. */
 bool ui_options_excluded(
