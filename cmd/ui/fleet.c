@@ -109,46 +109,56 @@ struct line {
 struct lines {
 	const struct line *at;
 	size_t count;
-	bool there[MANAGER_PEERS_MAX + MANAGER_STORES_MAX]; /* the file has a line of this name */
+	/* Whether the file has a line of this name; one more for other lines. */
+	bool there[MANAGER_PEERS_MAX + MANAGER_STORES_MAX + 1];
 };
+
+static int add_missing(const struct lines *l, struct buf *to, struct err *err)
+{
+	int added = 0;
+	size_t i;
+
+	for (i = 0; i < l->count; i++) {
+		const struct line *new = &l->at[i];
+
+		if (l->there[i])
+			continue;
+		if (buf_addf(to, err, "%s %s%s%s\n", new->name, new->address,
+			    new->rest[0] != 0 ? " " : "", new->rest) != 0)
+			return -1;
+		added = 1;
+	}
+	return added;
+}
+
+static bool is_word(const char *text, size_t len, const char *word)
+{
+	return len == strlen(word) && memcmp(text, word, len) == 0;
+}
 
 /* Sets the address in the line of a name; the rest of the line, a store's uid and key, is kept. At
  * the end adds the lines that are missing. */
 static int set_line(void *ctx, const char *line, struct buf *to, struct err *err)
 {
 	struct lines *l = ctx;
-	const struct line *new;
 	const char *name, *at;
-	size_t i, len;
-	int changed = 0;
+	size_t name_len, len, i = 0;
 
-	for (i = 0; i < l->count && line == NULL; i++) {
-		new = &l->at[i];
-		if (l->there[i])
-			continue;
-		if (buf_addf(to, err, "%s %s%s%s\n", new->name, new->address,
-			    new->rest[0] != 0 ? " " : "", new->rest) != 0)
-			return -1;
-		changed = 1;
-	}
 	if (line == NULL)
-		return changed;
+		return add_missing(l, to, err);
 	name = line + strspn(line, " \t");
-	len = strcspn(name, " \t");
-	for (i = 0; i < l->count; i++)
-		if (strlen(l->at[i].name) == len && memcmp(l->at[i].name, name, len) == 0)
-			break;
-	at = name + len + strspn(name + len, " \t");
+	name_len = strcspn(name, " \t");
+	at = name + name_len + strspn(name + name_len, " \t");
 	len = strcspn(at, " \t");
-	if (i < l->count && !l->there[i] && len > 0) {
-		new = &l->at[i];
-		changed = strlen(new->address) != len || memcmp(new->address, at, len) != 0;
-	}
-	if (i < l->count)
-		l->there[i] = true;
-	if (!changed)
+	while (i < l->count && !is_word(name, name_len, l->at[i].name))
+		i++;
+	l->there[i] = true;
+	if (i == l->count || len == 0 || is_word(at, len, l->at[i].address))
 		return buf_addf(to, err, "%s\n", line);
-	return buf_addf(to, err, "%s %s%s\n", new->name, new->address, at + len) == 0 ? 1 : -1;
+	return buf_addf(to, err, "%.*s%s%s\n", (int)(at - line), line, l->at[i].address,
+		       at + len) == 0
+		       ? 1
+		       : -1;
 }
 
 /* Sets the lines in the file at path, which is created if it is missing. Failures, such as a folder
