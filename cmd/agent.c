@@ -92,7 +92,7 @@ static int read_conf(struct agent *a, struct err *err)
 	a->own = (struct agent_own){.warn_after_sec = 3 * 24 * HOUR};
 	snprintf(a->hooks, sizeof a->hooks, "%.4000s/hooks", a->role.config);
 	snprintf(path, sizeof path, "%s/agent.conf", a->role.config);
-	ret = ui_conf_read(&a->conf, path, rules, err);
+	ret = ui_conf_read(&a->conf, path, rules, ui_conf_problem, NULL, err);
 	for (i = 0; ret == 0 && a->conf.count > 0 && i < a->conf.sections[0].count; i++)
 		if (take_key(a, &a->conf.sections[0].keys[i], err) != 0)
 			ret = err_prefix(err, "%s", path);

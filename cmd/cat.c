@@ -473,7 +473,7 @@ static int run(void *own, struct err *err)
 }
 
 static const struct ui_option options[] = {
-	{.shared = "fsAiakpt"},
+	{.shared = "fsAiSakpt"},
 	{0},
 };
 

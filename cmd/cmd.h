@@ -10,6 +10,7 @@
 #ifndef FDUMP_CMD_CMD_H
 #define FDUMP_CMD_CMD_H
 
+#include "cmd/manager/syntax.h"
 #include "cmd/ui/command.h"
 
 struct err;
@@ -30,6 +31,9 @@ const struct ui_command *cmd_named(const char *name);
  * or -1 with err set. */
 int cmd_manager_service(const struct ui_options *o, struct err *err);
 int cmd_store_service(const struct ui_options *o, struct err *err);
+/* Checks a manager's local.conf, which need not exist. problem: called for each
+ * mistake in it. Returns 0, or -1 with err set: ERR_CONFIG. */
+int cmd_manager_local(const char *path, manager_problem *problem, void *ctx, struct err *err);
 /* Makes a store in a directory, or checks that there is one. path: a buffer of PATH_MAX bytes for
  * its real path. Returns 0; 1 if the store existed before; -1 with err set, also if the directory
  * holds other files. */

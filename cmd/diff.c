@@ -525,7 +525,7 @@ static const struct ui_option options[] = {
 	{.shared = "f"},
 	{.shared = "C", .help = "the tree to compare with"},
 	{0, "live", UI_FLAG, "compare with the tree that the dump is of", UI_AT(struct diff, live)},
-	{.shared = "sAiaX"},
+	{.shared = "sAiSaX"},
 	{.shared = "x", .help = "do not compare extended attributes and ACLs"},
 	{.shared = "kpjt"},
 	{0},

@@ -1,4 +1,5 @@
 /* fdump dumps: lists the dumps in stores. */
+#include <fnmatch.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -14,8 +15,20 @@
 struct dumps {
 	struct ui_options o;
 	struct ui_dump d;
-	uint64_t unreadable;
+	const char *pattern; /* NULL: none */
+	uint64_t found, unreadable;
 };
+
+static bool matches(const struct dumps *d, const struct store_dump *dump)
+{
+	char text[2 * STORE_NAME_MAX + 2];
+	int name;
+
+	snprintf(text, sizeof text, "%.*s/%n%.*s", (int)dump->agent_len, (const char *)dump->agent,
+		&name, (int)dump->name_len, (const char *)dump->name);
+	return d->pattern == NULL ||
+	       fnmatch(d->pattern, strchr(d->pattern, '/') != NULL ? text : text + name, 0) == 0;
+}
 
 /* Formats which stores have a dump: the n-th column has the store's number (a letter from the tenth
  * on), '?' if the store can't be read, or '-'. Empty for a single store. */
@@ -75,6 +88,9 @@ static int print_dump(
 		ui_fail(&why);
 		return 0;
 	}
+	if (!matches(d, &e->dump))
+		return 0;
+	d->found++;
 	if (d->o.json)
 		return print_json(d, e, listed, err);
 	ui_show_time(when, e->committed);
@@ -95,31 +111,39 @@ static int run(void *own, struct err *err)
 	struct dumps *d = own;
 	int status = -1;
 
+	d->pattern = d->o.args[0];
 	ui_pipe_ends(UI_OK);
 	if (ui_dump_open(&d->d, &d->o, NULL, err) == 0 &&
 		dump_source_dumps(d->d.source, print_dump, d, err) == 0)
 		status = d->unreadable > 0 ? UI_DAMAGE : ui_dump_all(&d->d, err);
+	if (status == UI_OK && d->pattern != NULL && d->found == 0) {
+		ui_say("dumps", "nothing matches '%s'", d->pattern);
+		status = UI_SOME;
+	}
 	ui_dump_close(&d->d);
 	return status;
 }
 
-static const struct ui_option options[] = {{.shared = "sAij"}, {0}};
+static const struct ui_option options[] = {{.shared = "sAiSj"}, {0}};
 
 const struct ui_command cmd_dumps = {
 	.name = "dumps",
 	.summary = "list the dumps in stores",
-	.usage = "-s STORE... [--json]",
+	.usage = "-s STORE... [options] [PATTERN]",
 	.about = "Lists the dumps in stores, the oldest first: id, time of the commit (by which "
 		 "NAME@TIME and fdump forget choose), size of the content, number of entries, "
 		 "AGENT/NAME. A '!' marks one with entries that were incomplete when they were "
 		 "read, a '<' one with far fewer entries than the one before, a '~' one whose "
 		 "time can't be right, a '+' one that is locked. With several STOREs the column "
 		 "before the name says which of them have it, by their places: 1-3 is the first "
-		 "and the third; a '?' is one that can't be read. No key is needed.",
+		 "and the third; a '?' is one that can't be read. No key is needed. PATTERN: a "
+		 "shell pattern for "
+		 "AGENT/NAME, or, without '/', for NAME.",
 	.options = options,
-	.arguments = "",
+	.arguments = "[PATTERN]",
 	.hint = "a store is given as -s STORE",
-	.exits = "0 done; 2 failed, or a STORE could not be read; 5 there are dumps whose "
+	.exits = "0 done; 1 nothing matches; 2 failed, or a STORE could not be read; 5 there are "
+		 "dumps whose "
 		 "records can't be read; 7 no space; 8 a store was busy.",
 	.own = &dumps,
 	.run = run,

@@ -389,7 +389,7 @@ static int run(void *own, struct err *err)
 #define KEEP_MAX 1000000
 
 static const struct ui_option options[] = {
-	{.shared = "sAi"},
+	{.shared = "sAiS"},
 	{'n', "dry-run", UI_FLAG, "only print what would be kept, and why",
 		UI_AT(struct forget, dry_run)},
 	{0, "yes", UI_FLAG, "do not ask", UI_AT(struct forget, yes)},

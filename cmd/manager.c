@@ -14,6 +14,7 @@
 #include "cmd/ui/result.h"
 #include "cmd/ui/options.h"
 #include "cmd/ui/problem.h"
+#include "cmd/ui/report.h"
 #include "cmd/ui/role.h"
 #include "lib/buf.h"
 #include "lib/civil.h"
@@ -21,6 +22,8 @@
 #include "lib/esc.h"
 #include "lib/name.h"
 #include "lib/tz.h"
+
+#define SHOWN_MAX 20 /* problems that are printed */
 
 struct options {
 	struct ui_options o;
@@ -31,7 +34,9 @@ struct options {
 static void on_problem(void *ctx, const char *file, unsigned line, const char *what)
 {
 	struct options *opt = ctx;
-	opt->problems++;
+
+	if (++opt->problems > SHOWN_MAX)
+		return;
 	ui_problem(
 		&(struct ui_problem){
 			.id = "manager.config", .file = file, .line = line, .what = what},
@@ -144,14 +149,28 @@ static int print_plan(
 static int run_check(void *own, struct err *err)
 {
 	struct options *opt = own;
-	struct manager_config *config;
-	int got = manager_config_load(&config, opt->file, on_problem, opt, err);
+	const char *slash = strrchr(opt->file, '/');
+	struct manager_config *config = NULL;
+	char local[PATH_MAX + 16];
+	struct err why = {0};
+	size_t before;
+	int got = 0;
 
-	if (got < 0)
+	if (manager_config_load(&config, opt->file, on_problem, opt, err) < 0)
 		return -1;
-	if (got > 0)
-		return err_set(err, ERR_CONFIG, "%s: %zu problem%s", opt->file, opt->problems,
-			opt->problems == 1 ? "" : "s");
+	before = opt->problems;
+	snprintf(local, sizeof local, "%.*slocal.conf",
+		slash != NULL ? (int)(slash - opt->file) + 1 : 0, opt->file);
+	if (cmd_manager_local(local, on_problem, opt, &why) != 0 && opt->problems == before)
+		on_problem(opt, NULL, 0, why.message);
+	if (opt->problems > 0) {
+		manager_config_free(config);
+		return err_set(err, ERR_CONFIG, "%s: %zu problem%s%s", opt->file, opt->problems,
+			opt->problems == 1 ? "" : "s",
+			opt->problems > SHOWN_MAX ? "; only the first are shown" : "");
+	}
+	if (!config->has_job)
+		ui_say("manager", "%s: warning: no jobs: nothing will be backed up", opt->file);
 	if (opt->o.agent != NULL)
 		got = print_plan(opt, config, err);
 	if (got == 0 && (opt->o.json || opt->o.agent == NULL))
@@ -192,7 +211,8 @@ static const struct ui_verb verbs[] = {
 		run_service},
 	{"check", "[FILE]",
 		"check the managers' configuration: FILE (" MANAGER_CONFIG_PATH
-		") and the *.conf files of the folder conf.d beside it; changes nothing",
+		"), the *.conf files of the folder conf.d beside it, and local.conf beside it; "
+		"changes nothing",
 		run_check},
 	{0},
 };

@@ -34,14 +34,17 @@
 extern char **environ;
 
 /* The settings in local.conf. */
-struct local {
+struct texts {
 	char listen[256], enroll[256], address[256];
+};
+struct local {
+	struct texts texts;
+	struct store_address listen, enroll, address; /* parsed from .texts */
 };
 
 struct serve {
 	struct ui_role role;
 	struct local local;
-	struct store_address listen, enroll, address; /* parsed from .local */
 	char config_path[PATH_MAX + 16];
 	struct ui_loop loop;
 	struct rpc_signal child;
@@ -51,30 +54,43 @@ struct serve {
 /* --- configuration ---------------------------------------------------------- */
 
 /* clang-format off */
-#define TEXT(member) {.name = #member, .at = offsetof(struct local, member), \
-	.size = sizeof(((struct local *)0)->member)}
+#define TEXT(member) {.name = #member, .at = offsetof(struct texts, member), \
+	.size = sizeof(((struct texts *)0)->member)}
 /* clang-format on */
 static const struct manager_syntax_key keys[] = {TEXT(listen), TEXT(enroll), TEXT(address), {0}};
 static const struct manager_syntax_rule rules[] = {{.kind = "manager", .keys = keys}, {0}};
 
-/* Reads local.conf. Without an address there it is this machine's name. Returns 0, or -1 with err
- * set: ERR_CONFIG. */
-static int read_local(const char *dir, struct local *local, struct err *err)
+/* Reads local.conf. Without an address there it is this machine's name. problem: called for each
+ * mistake in the file. Returns 0, or -1 with err set: ERR_CONFIG. */
+static int read_local(
+	struct local *local, const char *path, manager_problem *problem, void *ctx, struct err *err)
 {
+	struct texts *t = &local->texts;
 	struct manager_syntax syntax;
-	char path[PATH_MAX + 16];
 	int ret;
 
-	*local = (struct local){
-		.listen = "[::]:" MANAGER_PORT, .enroll = "[::]:" MANAGER_ENROLL_PORT};
-	if (gethostname(local->address, sizeof local->address - 1) != 0)
+	*t = (struct texts){.listen = "[::]:" MANAGER_PORT, .enroll = "[::]:" MANAGER_ENROLL_PORT};
+	if (gethostname(t->address, sizeof t->address - 1) != 0)
 		return err_set(err, ERR_FAILED, "this machine has no name");
-	snprintf(path, sizeof path, "%s/local.conf", dir);
-	ret = ui_conf_read(&syntax, path, rules, err);
+	ret = ui_conf_read(&syntax, path, rules, problem, ctx, err);
 	if (ret == 0 && syntax.count > 0)
-		ret = ui_conf_texts(local, &syntax.sections[0], err);
+		ret = ui_conf_texts(t, &syntax.sections[0], err);
 	manager_syntax_free(&syntax);
-	return ret < 0 ? -1 : 0;
+	if (ret < 0)
+		return -1;
+	if (ui_address(&local->listen, t->listen, MANAGER_PORT, err) == 0 &&
+		ui_address(&local->enroll, t->enroll, MANAGER_ENROLL_PORT, err) == 0 &&
+		ui_address(&local->address, t->address, "", err) == 0)
+		return 0;
+	err->code = ERR_CONFIG;
+	return err_prefix(err, "%s", path);
+}
+
+int cmd_manager_local(const char *path, manager_problem *problem, void *ctx, struct err *err)
+{
+	struct local local;
+
+	return read_local(&local, path, problem, ctx, err);
 }
 
 /* Returns NULL with err set if the configuration is not valid. */
@@ -85,6 +101,8 @@ static struct manager_config *load_config(struct serve *s, struct err *err)
 
 	if (got > 0)
 		err_set(err, ERR_CONFIG, "%s: not taken", s->config_path);
+	if (got == 0 && !config->has_job)
+		ui_log(UI_LOG_WARNING, "%s: no jobs: nothing will be backed up", s->config_path);
 	return got == 0 ? config : NULL;
 }
 
@@ -224,6 +242,7 @@ static int set_up(struct serve *s, struct err *err)
 		.log = on_log,
 		.access = on_access,
 		.alarm = on_alarm};
+	char path[PATH_MAX + 16];
 
 	if (access(s->role.cert, F_OK) != 0)
 		return err_set(err, ERR_CONFIG,
@@ -232,10 +251,8 @@ static int set_up(struct serve *s, struct err *err)
 			"makes it one)",
 			s->role.cert);
 	snprintf(s->config_path, sizeof s->config_path, "%s/manager.conf", s->role.config);
-	if (read_local(s->role.config, &s->local, err) != 0 ||
-		ui_address(&s->listen, s->local.listen, MANAGER_PORT, err) != 0 ||
-		ui_address(&s->enroll, s->local.enroll, MANAGER_ENROLL_PORT, err) != 0 ||
-		ui_address(&s->address, s->local.address, "", err) != 0)
+	snprintf(path, sizeof path, "%s/local.conf", s->role.config);
+	if (read_local(&s->local, path, ui_conf_problem, NULL, err) != 0)
 		return -1;
 	opts.config = load_config(s, err);
 	if (opts.config == NULL)
@@ -245,12 +262,12 @@ static int set_up(struct serve *s, struct err *err)
 		return -1;
 	}
 	opts.loop = s->loop.loop;
-	opts.host = any(s->listen.host);
-	opts.port = s->listen.port;
-	opts.enroll_host = any(s->enroll.host);
-	opts.enroll_port = s->enroll.port;
-	opts.address = s->address.host;
-	opts.address_port = s->address.port;
+	opts.host = any(s->local.listen.host);
+	opts.port = s->local.listen.port;
+	opts.enroll_host = any(s->local.enroll.host);
+	opts.enroll_port = s->local.enroll.port;
+	opts.address = s->local.address.host;
+	opts.address_port = s->local.address.port;
 	s->service = manager_service_new(&opts, err);
 	if (s->service == NULL)
 		return -1;

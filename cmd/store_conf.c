@@ -122,7 +122,7 @@ int cmd_store_conf_read(struct cmd_store_conf *conf, const char *folder, struct 
 		.min_age = "0s",
 		.lock_max = "90d"};
 	snprintf(path, sizeof path, "%.4096s/store.conf", folder);
-	ret = ui_conf_read(&syntax, path, rules, err);
+	ret = ui_conf_read(&syntax, path, rules, ui_conf_problem, NULL, err);
 	if (ret == 1)
 		ret = err_set(err, ERR_CONFIG,
 			"%s: not found: this store is not configured ('fdump setup' or 'fdump "

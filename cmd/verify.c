@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "cmd/cmd.h"
-#include "cmd/store/marks.h"
 #include "cmd/ui/dump.h"
 #include "cmd/ui/options.h"
 #include "cmd/ui/problem.h"
@@ -20,6 +19,7 @@
 #include "lib/buf.h"
 #include "lib/err.h"
 #include "lib/esc.h"
+#include "lib/hash.h"
 #include "pack/follow.h"
 #include "pack/load.h"
 #include "pack/read.h"
@@ -206,7 +206,15 @@ static int verify_file(struct ui_options *o, const char *file)
 struct noted {
 	uint8_t id[STORE_DUMP_ID];
 	int64_t committed;
+	uint64_t lost; /* hash of its problems; 0: none, or too many */
 };
+
+/* A problem of the dump that is being read. The path and the text follow. */
+struct lost {
+	size_t path_len, what_len; /* what_len: with its NUL */
+	bool has_path;
+};
+#define LOST_MAX (16u << 20) /* bytes of them; if there are more, none is compared */
 
 struct check {
 	struct ui_options *o;
@@ -214,9 +222,11 @@ struct check {
 	struct buf dumps;        /* struct noted */
 	struct store_entry dump; /* the one that is being read; .id NULL: none */
 	uint64_t entries, content, not_ok, damaged, unopened;
-	uint64_t sealed;         /* dumps that were skipped, for want of a key */
-	bool opens;              /* some dump's files are checked */
-	struct store_marks seen; /* contents that were checked; each is checked once */
+	uint64_t sealed;           /* dumps that were skipped, for want of a key */
+	bool opens;                /* some dump's files are checked */
+	struct dump_proved proved; /* contents that were checked; each is checked once */
+	struct buf lost;           /* struct lost, of this dump */
+	bool too_many;             /* some were printed at once */
 	struct pack_follow follow;
 };
 
@@ -242,15 +252,69 @@ static void on_store_problem(void *ctx, const struct store_entry *dump, const ch
 	tell(ctx, dump, (struct pack_bytes){NULL, 0}, NULL, what);
 }
 
+/* Prints the problems that were collected. */
+static void tell_lost(struct check *c)
+{
+	const uint8_t *at = c->lost.data, *end = at + c->lost.len;
+	struct lost lost;
+
+	for (; at < end; at += lost.path_len + lost.what_len) {
+		memcpy(&lost, at, sizeof lost);
+		at += sizeof lost;
+		tell(c, &c->dump, (struct pack_bytes){lost.has_path ? at : NULL, lost.path_len},
+			NULL, (const char *)at + lost.path_len);
+	}
+	buf_clear(&c->lost);
+}
+
+/* Collects the problem, so that it need not be printed if another dump has the same ones. */
 static void on_dump_problem(void *ctx, enum pack_problem_kind kind, uint64_t offset,
 	struct pack_bytes path, const char *what)
 {
 	struct check *c = ctx;
+	struct lost lost;
+	uint8_t *to;
 
 	(void)kind;
 	(void)offset;
 	c->damaged++;
-	tell(c, &c->dump, path, NULL, what);
+	memset(&lost, 0, sizeof lost); /* its padding is compared too */
+	lost.has_path = path.at != NULL;
+	lost.path_len = path.len;
+	lost.what_len = strlen(what) + 1;
+	to = buf_room(&c->lost, sizeof lost + lost.path_len + lost.what_len, NULL);
+	if (to == NULL) {
+		tell_lost(c);
+		tell(c, &c->dump, path, NULL, what);
+		c->too_many = true;
+		return;
+	}
+	memcpy(to, &lost, sizeof lost);
+	if (lost.path_len > 0)
+		memcpy(to + sizeof lost, path.at, path.len);
+	memcpy(to + sizeof lost + lost.path_len, what, lost.what_len);
+	buf_took(&c->lost, sizeof lost + lost.path_len + lost.what_len);
+}
+
+/* Prints the problems of a dump, or which dump before it has the same ones. all: all dumps. */
+static void end_lost(struct check *c, const struct noted *all, struct noted *n, uint64_t count)
+{
+	char text[128], id[13];
+	const struct noted *other = all;
+
+	if (c->lost.len > 0 && !c->too_many)
+		n->lost = hash_xxh3(c->lost.data, c->lost.len);
+	while (other < n && (n->lost == 0 || other->lost != n->lost))
+		other++;
+	if (other < n) {
+		esc_hex(id, other->id, 6);
+		snprintf(text, sizeof text, "lost: the same as of dump %s (%" PRIu64 " problem%s)",
+			id, count, count == 1 ? "" : "s");
+		buf_clear(&c->lost);
+		tell(c, &c->dump, (struct pack_bytes){NULL, 0}, NULL, text);
+	}
+	tell_lost(c);
+	c->too_many = false;
 }
 
 static int on_dump_entry(void *ctx, const struct pack_followed *entry, struct err *err)
@@ -318,8 +382,10 @@ static int note_dump(
 	return buf_add(&c->dumps, &n, sizeof n, err);
 }
 
-static int check_dump(struct check *c, struct ui_dump *d, const struct noted *n, struct err *err)
+static int check_dump(struct check *c, struct ui_dump *d, struct noted *n, struct err *err)
 {
+	const uint64_t damaged = c->damaged;
+	int ret = -1;
 	char text[2 * STORE_DUMP_ID + 1];
 	struct err why = {0};
 
@@ -328,8 +394,12 @@ static int check_dump(struct check *c, struct ui_dump *d, const struct noted *n,
 	if (dump_source_choose(d->source, text, "", &why) == 0) {
 		c->dump.dump = *dump_source_dump(d->source);
 		c->dump.record = c->dump.dump.mac;
-		if (dump_source_unlock(d->source, &why) == 0 && read_dump(c, d, &why) == 0)
-			return 0;
+		if (dump_source_unlock(d->source, &why) == 0)
+			ret = read_dump(c, d, &why);
+		end_lost(c, (const struct noted *)(const void *)c->dumps.data, n,
+			c->damaged - damaged);
+		if (ret == 0)
+			return store_marks_join(&c->proved.seen, &c->proved.fresh, err);
 	} else if (why.code == ERR_NOTFOUND) { /* it was forgotten in the meantime */
 		return 0;
 	}
@@ -350,15 +420,15 @@ static int check_all(
 	struct check *c, struct ui_dump *d, struct store_checked *result, struct err *err)
 {
 	struct store *store = d->stores.stores[0];
-	const struct noted *n;
+	struct noted *n;
 	size_t count, i;
 
 	if (store_check(store, STORE_CHECK_NOTE, on_store_problem, c, result, err) != 0 ||
 		dump_source_dumps(d->source, note_dump, c, err) != 0)
 		return -1;
-	n = (const struct noted *)(const void *)c->dumps.data;
+	n = (struct noted *)(void *)c->dumps.data;
 	count = c->dumps.len / sizeof *n;
-	d->seen = count > 1 ? &c->seen : NULL;
+	d->proved = count > 1 ? &c->proved : NULL;
 	for (i = 0; i < count; i++)
 		if (check_dump(c, d, &n[i], err) != 0)
 			return -1;
@@ -378,6 +448,7 @@ static int verify_store(struct ui_options *o, const char *path)
 	int got;
 
 	buf_init(&c.dumps, SIZE_MAX);
+	buf_init(&c.lost, LOST_MAX);
 	esc_name(shown, sizeof shown, path, strlen(path));
 	o->stores[0] = path;
 	o->store_count = 1;
@@ -387,7 +458,10 @@ static int verify_store(struct ui_options *o, const char *path)
 		got = check_all(&c, &d, &r, &err);
 	ui_dump_close(&d);
 	buf_fini(&c.dumps);
-	store_marks_fini(&c.seen);
+	buf_fini(&c.lost);
+	store_marks_fini(&c.proved.seen);
+	store_marks_fini(&c.proved.fresh);
+	store_marks_fini(&c.proved.bad);
 	damaged = r.damaged + r.missing + r.incomplete + c.damaged;
 	if (o->unseal.count > 0 || c.opens)
 		snprintf(proved, sizeof proved,

@@ -13,7 +13,6 @@
 
 #include "cmd/dump/cache.h"
 #include "cmd/dump/source.h"
-#include "cmd/store/marks.h"
 #include "lib/buf.h"
 #include "lib/cbor.h"
 #include "lib/err.h"
@@ -67,7 +66,7 @@ struct dump_replay {
 	struct pack_read_feed feed;
 	struct dump_taker **takers; /* one for each thread */
 	struct dump_cache *cache;
-	struct mutex lock; /* protects the gaps */
+	struct mutex lock; /* protects the gaps, and .proved->bad */
 	struct gap *gaps;  /* not reported yet */
 	bool any_gap;
 	/* Used by plan. */
@@ -98,13 +97,25 @@ struct dump_replay {
 
 /* --- plan ---------------------------------------------------------------- */
 
-/* Whether a piece that begins and ends with an entry was seen before. */
-static bool piece_met(const struct dump_replay *r, uint64_t number)
+/* Whether a chunk is known to be lost; NULL: whether any is. */
+static bool is_bad(struct dump_replay *r, const uint8_t *id)
+{
+	const struct store_marks *bad = &r->o.proved->bad;
+	bool ret;
+
+	mutex_lock(&r->lock);
+	ret = id != NULL ? store_marks_has(bad, hash_xxh3(id, STORE_ID_LEN)) : bad->count > 0;
+	mutex_unlock(&r->lock);
+	return ret;
+}
+
+/* Whether a piece that begins and ends with an entry was seen before, and nothing in it is lost. */
+static bool piece_met(struct dump_replay *r, uint64_t number)
 {
 	const uint8_t *id = dump_taker_piece_id(r->taker, number);
 
-	return r->o.seen != NULL && id != NULL &&
-	       store_marks_has(r->o.seen, hash_xxh3(id, STORE_ID_LEN));
+	return r->o.proved != NULL && id != NULL &&
+	       store_marks_has(&r->o.proved->seen, hash_xxh3(id, STORE_ID_LEN)) && !is_bad(r, NULL);
 }
 
 /* Tells the stores which pieces will be read next, several at a time. */
@@ -133,9 +144,9 @@ static int next_piece(struct dump_replay *r, struct err *err)
 	int got;
 
 	/* The piece was read to its end, so it may be skipped next time. */
-	if (r->o.seen != NULL && r->here.number > 0 && r->clean && !r->open) {
+	if (r->o.proved != NULL && r->here.number > 0 && r->clean && !r->open) {
 		id = dump_taker_piece_id(r->taker, r->here.number - 1);
-		if (store_marks_add(r->o.seen, hash_xxh3(id, STORE_ID_LEN), err) < 0)
+		if (store_marks_add(&r->o.proved->fresh, hash_xxh3(id, STORE_ID_LEN), err) < 0)
 			return -1;
 	}
 	while (!r->open && piece_met(r, r->here.number))
@@ -152,31 +163,33 @@ static int next_piece(struct dump_replay *r, struct err *err)
 	return got;
 }
 
-/* Skips the entry if its content was seen before. An entry that spans pieces counts as new. So does
- * one whose status is not ok or whose TAIL is refused, since every dump must report it. Returns 1
- * if skipped, 0, or -1. */
+/* Skips the entry if its content was seen before, and is not lost. An entry that spans pieces
+ * counts as new. So does one whose status is not ok or whose TAIL is refused, since every dump must
+ * report it. Returns 1 if skipped, 0, or -1. */
 static int pass_met(struct dump_replay *r, struct err *err)
 {
 	struct cbor_in in = r->here.in;
 	struct pack_tail tail = {0};
 	struct pack_item item;
-	int met;
+	bool bad = false;
+	uint64_t hash;
 
-	if (r->o.seen == NULL)
+	if (r->o.proved == NULL)
 		return 0;
 	do {
 		if (pack_manifest_item_get(&in, &item, NULL) != 0 || item.kind == PACK_ITEM_NONE)
 			return 0;
+		bad |= item.kind == PACK_ITEM_REF && is_bad(r, item.data.at);
 	} while (item.kind != PACK_ITEM_TAIL);
 	if (pack_tail_get(&in, &tail, NULL) != 0 || tail.status != PACK_OK) {
 		r->clean = false;
 		return 0;
 	}
-	met = store_marks_add(
-		r->o.seen, hash_xxh3(r->here.in.at, (size_t)(in.at - r->here.in.at)), err);
-	if (met > 0)
-		r->here.in = in;
-	return met;
+	hash = hash_xxh3(r->here.in.at, (size_t)(in.at - r->here.in.at));
+	if (bad || !store_marks_has(&r->o.proved->seen, hash))
+		return store_marks_add(&r->o.proved->fresh, hash, err) < 0 ? -1 : 0;
+	r->here.in = in;
+	return 1;
 }
 
 /* Decides whether an entry is wanted. If it is a hard link to a file that is not wanted, it has an
@@ -298,7 +311,8 @@ static int plan_head(struct dump_replay *r, struct buf *plan, struct err *err)
 	int met = 0, got;
 
 	/* If nothing depends on the HEAD's members, they are left for the reader to check. */
-	if (r->o.selected != NULL || r->o.heirs != NULL || r->o.there != NULL || r->o.seen != NULL)
+	if (r->o.selected != NULL || r->o.heirs != NULL || r->o.there != NULL ||
+		r->o.proved != NULL)
 		got = pack_head_get(&r->here.in, &head, err);
 	else
 		got = cbor_skip(&r->here.in, DEPTH) == CBOR_OK
@@ -581,6 +595,11 @@ static int put_ref(struct build *b, const struct pack_item *item, const uint8_t 
 	if (why.code == ERR_NOMEM || why.code == ERR_DENIED) {
 		*err = why;
 		return -1;
+	}
+	if (b->r->o.proved != NULL) {
+		mutex_lock(&b->r->lock);
+		store_marks_add(&b->r->o.proved->bad, hash_xxh3(item->data.at, STORE_ID_LEN), NULL);
+		mutex_unlock(&b->r->lock);
 	}
 	if (!b->gap)
 		note_gap(b, why.code != ERR_NONE ? why.message

@@ -16,13 +16,22 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "cmd/store/marks.h"
 #include "pack/read.h"
 
 struct dump_replay;
 struct dump_source;
 struct err;
 struct pack_heirs;
-struct store_marks;
+
+/* What was proved of several dumps that are read one after the other. Zeroed, it is empty. */
+struct dump_proved {
+	/* Content that need not be proved again: hashes of entries' items after HEAD, if their
+	 * status is ok, and of ids of pieces of manifests. .seen: of earlier dumps; .fresh: of the
+	 * dump that is being read. */
+	struct store_marks seen, fresh;
+	struct store_marks bad; /* hashes of ids of chunks that are lost */
+};
 
 struct dump_replay_options {
 	struct dump_source *source; /* must be unlocked */
@@ -37,10 +46,9 @@ struct dump_replay_options {
 	/* Whether a regular file exists already: then its content is not fetched, and it is left
 	 * out. NULL: none does. */
 	bool (*there)(void *ctx, const struct pack_head *head);
-	/* Content that was proved before and need not be again: entries whose status is ok and
-	 * whose items after HEAD are in this set are left out; those of all others are added to it.
-	 * NULL: prove everything. */
-	struct store_marks *seen;
+	/* Leaves out what is in .seen, unless it is in .bad too, and adds to .fresh and .bad. NULL:
+	 * prove everything. */
+	struct dump_proved *proved;
 	void *ctx;
 };
 

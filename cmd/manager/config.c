@@ -29,6 +29,8 @@ struct check {
 	manager_problem *problem;
 	void *ctx;
 	bool wrong, no_memory;
+	bool cut; /* a file was not read to its end, so something may be defined that is not known
+		   */
 };
 
 static void wrong_at(struct check *check, const char *file, unsigned line, const char *fmt, ...)
@@ -389,8 +391,11 @@ static struct manager_config_section *begin_section(
 			shown(text, s->title), glob ? "; '*' stands for any part of one" : "");
 	to = add(check, sections, count, sizeof *to);
 	if (to != NULL)
-		*to = (struct manager_config_section){
-			.name = s->title, .file = s->file, .line = s->line, .enabled = true};
+		*to = (struct manager_config_section){.name = s->title,
+			.file = s->file,
+			.line = s->line,
+			.enabled = true,
+			.broken = s->broken};
 	return to;
 }
 
@@ -420,6 +425,7 @@ static void take_section(struct check *check)
 			wrong_at(check, s->file, s->line, "section '%s' is given twice",
 				rules[s->rule].kind);
 		*given = true;
+		config->defaults.broken |= s->rule == RULE_DEFAULTS && s->broken;
 	}
 	if (to == NULL)
 		return;
@@ -433,9 +439,12 @@ static void take_section(struct check *check)
 		type->take(check, &s->keys[i],
 			(char *)(s->rule == RULE_ALARM ? (void *)config : to) + rule->at);
 	}
-	if (s->rule == RULE_JOB && to->agents.items == NULL)
+	if (s->rule != RULE_JOB || s->broken)
+		return;
+	config->has_job |= to->enabled;
+	if (to->agents.items == NULL)
 		wrong_at(check, s->file, s->line, "job \"%s\": agents are missing", s->title);
-	if (s->rule == RULE_JOB && to->says.paths.items == NULL)
+	if (to->says.paths.items == NULL)
 		wrong_at(check, s->file, s->line, "job \"%s\": paths are missing", s->title);
 }
 
@@ -574,12 +583,15 @@ static void check_whole(struct check *check)
 	for (i = 0; i < config->job_count && !check->no_memory; i++) {
 		job = &config->jobs[i];
 		check_stores(check, "job", job);
-		if (!check_job(check, job, NULL))
+		if (job->broken || !check_job(check, job, NULL))
 			continue;
 		for (k = 0; k < config->agent_count; k++) {
 			agent = &config->agents[k];
+			if (agent->broken || !is_glob(agent->name))
+				continue;
 			for (m = 0; m < job->agents.count; m++)
-				if (manager_glob_match(job->agents.items[m], agent->name))
+				if (is_glob(job->agents.items[m]) &&
+					manager_glob_match(job->agents.items[m], agent->name))
 					break;
 			if (m < job->agents.count)
 				check_job(check, job, agent);
@@ -603,6 +615,7 @@ static void add_file(
 	got = manager_syntax_read(file, name, text, len, rules, check->problem, check->ctx, err);
 	check->wrong = check->wrong || got > 0;
 	check->no_memory = check->no_memory || got < 0;
+	check->cut = check->cut || file->cut;
 	for (i = 0; i < file->count && !check->no_memory; i++) {
 		check->section = &file->sections[i];
 		take_section(check);
@@ -614,7 +627,7 @@ static int finish(struct check *check, struct manager_config **config, struct er
 {
 	if (!check->no_memory)
 		check->no_memory = load_zone(check->config, "UTC", err) == NULL;
-	if (!check->wrong && !check->no_memory)
+	if (!check->cut && !check->config->defaults.broken && !check->no_memory)
 		check_whole(check);
 	if (!check->wrong && !check->no_memory) {
 		*config = check->config;

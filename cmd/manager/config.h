@@ -28,6 +28,7 @@ struct tz;
 struct manager_config_section {
 	const char *name, *file; /* an agent section has a glob as its name */
 	unsigned line;
+	bool broken; /* while it is checked: some of its keys could not be read */
 	/* Only job sections. */
 	struct manager_list agents; /* globs that match agents' names */
 	bool enabled;
@@ -49,6 +50,7 @@ struct manager_config {
 	struct manager_list all_stores; /* all stores that may be named */
 	const char *alarm_hook, *metrics;
 	bool has_defaults, has_alarm;
+	bool has_job; /* one that is enabled; a configuration without is valid, but hardly meant */
 	struct manager_zone { /* all time zones that are named, loaded */
 		const char *name;
 		struct tz *tz;

@@ -1,8 +1,10 @@
 /*
  * A recursive-descent parser with one token of lookahead. Titles and values stay in one copy of the
  * text: each is moved one byte to the left, over its quote or the sign before it, which makes room
- * for the NUL. After an error in the structure parsing stops, since everything after it would look
- * wrong; other errors are reported one by one.
+ * for the NUL. After an error in the structure parsing resumes at the next line that begins a
+ * section, since everything up to there would look wrong; other errors are reported one by one. A
+ * misspelt key or section is reported, and then read as the one that was probably meant, so that
+ * nothing that follows from it is reported too.
  */
 #include "cmd/manager/syntax.h"
 
@@ -32,6 +34,7 @@ struct parse {
 	int token;
 	const char *text; /* if it is WORD or QUOTED */
 	unsigned token_line;
+	const char *begun; /* a section that begins before the previous one was closed; else NULL */
 };
 
 static void problem(struct parse *p, unsigned line, const char *fmt, ...)
@@ -276,8 +279,10 @@ static const struct manager_syntax_key *find_key(
 	return NULL;
 }
 
-/* Suggests what may have been meant: a similar key, or the section that has this key. */
-static void wrong_key(struct parse *p, const struct manager_syntax_rule *rule, const char *name)
+/* Suggests what may have been meant: a similar key, which is returned, or the section that has this
+ * key. */
+static const struct manager_syntax_key *wrong_key(
+	struct parse *p, const struct manager_syntax_rule *rule, const char *name)
 {
 	const struct manager_syntax_key *near = find_key(rule, name, strlen(name) < 5 ? 1 : 2);
 	const struct manager_syntax_rule *other = p->rules;
@@ -292,6 +297,7 @@ static void wrong_key(struct parse *p, const struct manager_syntax_rule *rule, c
 			rule->kind, other->kind);
 	else
 		problem(p, p->token_line, "unknown key '%s' in '%s'", name, rule->kind);
+	return near;
 }
 
 /* ---- sections ---- */
@@ -330,6 +336,7 @@ static int parse_key(struct parse *p, struct manager_section *section,
 	const struct manager_syntax_rule *rule, const char *what)
 {
 	struct manager_key key = {.name = p->text, .line = p->token_line}, *first = NULL;
+	bool misspelt;
 	size_t i;
 	int ret;
 
@@ -337,17 +344,24 @@ static int parse_key(struct parse *p, struct manager_section *section,
 		return p->token == END ? not_closed(p, section->line, what)
 				       : unexpected(p, "a key or '}'");
 	next(p);
-	if (p->token != '=' && p->token != ADDS)
-		return p->token == '{' || find_rule(p, key.name, 0) != NULL
-			       ? not_closed(p, section->line, what)
-			       : unexpected(p, "'='");
+	if (p->token != '=' && p->token != ADDS) {
+		if (p->token != '{' && find_rule(p, key.name, 0) == NULL)
+			return unexpected(p, "'='");
+		p->begun = key.name;
+		return not_closed(p, section->line, what);
+	}
 	if (rule != NULL)
 		key.rule = find_key(rule, key.name, 0);
-	if (rule != NULL && key.rule == NULL)
-		wrong_key(p, rule, key.name);
+	misspelt = rule != NULL && key.rule == NULL;
+	if (misspelt)
+		key.rule = wrong_key(p, rule, key.name);
 	for (i = 0; i < section->count; i++)
 		if (section->keys[i].rule == key.rule)
 			first = &section->keys[i];
+	if (misspelt && first != NULL) {
+		first = NULL;
+		key.rule = NULL;
+	}
 	if (key.rule != NULL && p->token == ADDS && !key.rule->list)
 		problem(p, key.line, "%s: '+=' is allowed only for lists", key.name);
 	else if (first != NULL && p->token != ADDS)
@@ -358,7 +372,7 @@ static int parse_key(struct parse *p, struct manager_section *section,
 		return parse_values(p, first);
 	ret = parse_values(p, &key);
 	/* A list where one value was expected may be empty: it was reported. */
-	if (key.rule != NULL && (key.rule->list || key.count > 0) &&
+	if (ret == 0 && key.rule != NULL && (key.rule->list || key.count > 0) &&
 		grow(p, &section->keys, section->count, sizeof key))
 		section->keys[section->count++] = key;
 	else
@@ -376,20 +390,45 @@ static void free_section(struct manager_section *section)
 }
 
 /* Adds the section, unless it is unknown or a duplicate. */
-static int parse_section(struct parse *p)
+static int add_section(struct parse *p, struct manager_section *section,
+	const struct manager_syntax_rule *rule, const char *what)
 {
-	struct manager_section section = {.file = p->file}, *other;
-	const struct manager_syntax_rule *rule, *near;
-	const char *kind = p->text;
-	char what[160];
-	bool add;
+	bool add = rule != NULL && rule->titled == (section->title != NULL);
+	const struct manager_section *other;
 	size_t i;
 
-	if (p->token == '}')
-		problem(p, p->token_line, "this '}' closes nothing: there is one too many");
-	if (p->token != WORD)
-		return p->token == '}' ? -1 : unexpected(p, "a section");
-	next(p);
+	section->rule = add ? (size_t)(rule - p->rules) : 0;
+	for (i = 0; i < p->syntax->count && add; i++) {
+		other = &p->syntax->sections[i];
+		if (other->rule != section->rule ||
+			(rule->titled && strcmp(other->title, section->title) != 0))
+			continue;
+		problem(p, section->line, "%s is given twice, first in line %u", what, other->line);
+		add = false;
+	}
+	if (add && grow(p, &p->syntax->sections, p->syntax->count, sizeof *section))
+		p->syntax->sections[p->syntax->count++] = *section;
+	else
+		free_section(section);
+	return p->no_memory || section->broken ? -1 : 0;
+}
+
+/* Returns 0, or -1: out of memory, or its structure is wrong. */
+static int parse_section(struct parse *p)
+{
+	struct manager_section section = {.file = p->file};
+	const struct manager_syntax_rule *rule, *meant;
+	const char *kind = p->begun != NULL ? p->begun : p->text;
+	char what[160];
+
+	if (p->begun == NULL) {
+		if (p->token == '}')
+			problem(p, p->token_line, "this '}' closes nothing: there is one too many");
+		if (p->token != WORD)
+			return p->token == '}' ? -1 : unexpected(p, "a section");
+		next(p);
+	}
+	p->begun = NULL;
 	if (is_text(p)) {
 		section.title = p->text;
 		next(p);
@@ -400,41 +439,56 @@ static int parse_section(struct parse *p)
 		return -1;
 	}
 	rule = find_rule(p, kind, 0);
-	near = find_rule(p, kind, 2);
+	meant = rule != NULL ? rule : find_rule(p, kind, strlen(kind) < 5 ? 1 : 2);
 	if (rule == NULL)
 		problem(p, section.line, "unknown section '%s'%s%s%s", kind,
-			near != NULL ? ": did you mean '" : "", near != NULL ? near->kind : "",
-			near != NULL ? "'?" : "");
+			meant != NULL ? ": did you mean '" : "", meant != NULL ? meant->kind : "",
+			meant != NULL ? "'?" : "");
 	else if (rule->titled != (section.title != NULL))
 		problem(p, section.line, "section '%s' %s", kind,
 			rule->titled ? "needs a name, in quotes" : "has no name");
-	if (p->token != '{')
-		return unexpected(p, "'{'");
 	snprintf(what, sizeof what,
 		section.title != NULL ? "section %.40s \"%.80s\"" : "section %.40s", kind,
 		section.title);
-	next(p);
-	while (p->token != '}')
-		if (parse_key(p, &section, rule, what) != 0) {
-			free_section(&section);
-			return -1;
-		}
-	next(p);
-	add = rule != NULL && rule->titled == (section.title != NULL);
-	section.rule = add ? (size_t)(rule - p->rules) : 0;
-	for (i = 0; i < p->syntax->count && add; i++) {
-		other = &p->syntax->sections[i];
-		if (other->rule != section.rule ||
-			(rule->titled && strcmp(other->title, section.title) != 0))
-			continue;
-		problem(p, section.line, "%s is given twice, first in line %u", what, other->line);
-		add = false;
-	}
-	if (add && grow(p, &p->syntax->sections, p->syntax->count, sizeof section))
-		p->syntax->sections[p->syntax->count++] = section;
+	section.broken = p->token != '{';
+	if (section.broken)
+		unexpected(p, "'{'");
 	else
-		free_section(&section);
-	return p->no_memory ? -1 : 0;
+		next(p);
+	while (!section.broken && p->token != '}')
+		section.broken = parse_key(p, &section, meant, what) != 0;
+	if (!section.broken)
+		next(p);
+	return add_section(p, &section, meant, what);
+}
+
+/* After an error: goes on to the next section: a line that begins with the name of one, and no '='
+ * follows. Returns false if there is none. */
+static bool resume(struct parse *p)
+{
+	char word[16];
+	size_t len;
+
+	if (p->token == BROKEN)
+		return false;
+	if (p->begun != NULL || (p->token == WORD && find_rule(p, p->text, 0) != NULL))
+		return true;
+	while ((p->at = strchr(p->at, '\n')) != NULL) {
+		p->line++;
+		p->at++;
+		p->at += strspn(p->at, " \t");
+		len = strcspn(p->at, BLANKS SIGNS "\"'");
+		if (len >= sizeof word)
+			continue;
+		memcpy(word, p->at, len);
+		word[len] = 0;
+		len += strspn(p->at + len, " \t");
+		if (find_rule(p, word, 0) != NULL && strchr("=+", p->at[len]) == NULL) {
+			next(p);
+			return true;
+		}
+	}
+	return false;
 }
 
 int manager_syntax_read(struct manager_syntax *syntax, const char *file, const char *text,
@@ -463,8 +517,10 @@ int manager_syntax_read(struct manager_syntax *syntax, const char *file, const c
 		return p.wrong;
 	}
 	next(&p);
-	while (p.token != END && parse_section(&p) == 0)
-		continue;
+	while (p.token != END)
+		if (parse_section(&p) != 0 && (p.no_memory || !resume(&p)))
+			break;
+	syntax->cut = p.token == BROKEN;
 	if (!p.no_memory)
 		return p.wrong;
 	manager_syntax_free(syntax);

@@ -56,19 +56,21 @@ struct manager_section {
 	unsigned line;            /* of its opening brace */
 	struct manager_key *keys; /* the keys that the file has */
 	size_t count;
+	bool broken; /* its structure is wrong: more keys may follow that were not read */
 };
 
 struct manager_syntax {
 	char *text;                       /* all titles and values, and the file's name */
 	struct manager_section *sections; /* in the order of the file */
 	size_t count;
+	bool cut; /* the rest of the file was not read: a quote or comment is not closed */
 };
 
 /* Called for each problem. line 0: the problem is not in a certain line. */
 typedef void manager_problem(void *ctx, const char *file, unsigned line, const char *what);
 
 /* Parses a text. file: its name, for messages. Returns 0; 1 if the text is invalid: `problem` was
- * called, and *syntax has the sections that are complete; -1 with err set: ERR_NOMEM. After 0 and 1
+ * called, and *syntax has what could be read; -1 with err set: ERR_NOMEM. After 0 and 1
  * *syntax must be freed. */
 int manager_syntax_read(struct manager_syntax *syntax, const char *file, const char *text,
 	size_t len, const struct manager_syntax_rule *rules, manager_problem *problem, void *ctx,

@@ -47,6 +47,17 @@ int store_marks_add(struct store_marks *m, uint64_t hash, struct err *err)
 	return 0;
 }
 
+int store_marks_join(struct store_marks *m, struct store_marks *from, struct err *err)
+{
+	size_t i;
+
+	for (i = 0; i < from->cap; i++)
+		if (from->slots[i] != 0 && store_marks_add(m, from->slots[i], err) < 0)
+			return -1;
+	store_marks_fini(from);
+	return 0;
+}
+
 bool store_marks_has(const struct store_marks *m, uint64_t hash)
 {
 	hash += hash == 0;

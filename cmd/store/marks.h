@@ -18,6 +18,8 @@ struct store_marks {
 
 /* Adds a hash. Returns 0; 1 if the set has it already; -1 with err set: out of memory. */
 int store_marks_add(struct store_marks *marks, uint64_t hash, struct err *err);
+/* Adds all hashes of `from`, which is empty then. Returns 0, or -1 with err set: out of memory. */
+int store_marks_join(struct store_marks *marks, struct store_marks *from, struct err *err);
 bool store_marks_has(const struct store_marks *marks, uint64_t hash);
 /* Frees the memory; the set is then empty. */
 void store_marks_fini(struct store_marks *marks);

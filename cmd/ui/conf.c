@@ -20,7 +20,8 @@ void ui_conf_problem(void *ctx, const char *file, unsigned line, const char *wha
 }
 
 int ui_conf_read(struct manager_syntax *syntax, const char *path,
-	const struct manager_syntax_rule *rules, struct err *err)
+	const struct manager_syntax_rule *rules, manager_problem *problem, void *ctx,
+	struct err *err)
 {
 	struct buf text;
 	int ret;
@@ -30,8 +31,8 @@ int ui_conf_read(struct manager_syntax *syntax, const char *path,
 	if (file_read_buf(path, &text, NULL, err) != 0) {
 		ret = err->code == ERR_NOTFOUND ? 1 : -1;
 	} else {
-		ret = manager_syntax_read(syntax, path, (char *)text.data, text.len, rules,
-			ui_conf_problem, NULL, err);
+		ret = manager_syntax_read(
+			syntax, path, (char *)text.data, text.len, rules, problem, ctx, err);
 		if (ret == 1)
 			ret = err_set(err, ERR_CONFIG, "%s: not taken", path);
 	}

@@ -9,14 +9,15 @@
 
 struct err;
 
-/* Reads a file. Problems in it are logged with their line. Returns 0; 1 if the file does not exist,
+/* Reads a file. problem: called for each mistake in it. Returns 0; 1 if the file does not exist,
  * and syntax is empty; -1 with err set: ERR_CONFIG (the file has problems), ERR_LIMIT (it is over 1
  * MiB), ERR_IO, ERR_NOMEM. In every case free syntax with manager_syntax_free. */
 int ui_conf_read(struct manager_syntax *syntax, const char *path,
-	const struct manager_syntax_rule *rules, struct err *err);
+	const struct manager_syntax_rule *rules, manager_problem *problem, void *ctx,
+	struct err *err);
 
-/* Logs a problem in a configuration file; line is 0 if it is about the whole file. ctx is not
- * used. */
+/* For ui_conf_read: logs a problem in a configuration file; line is 0 if it is about the whole
+ * file. ctx is not used. */
 void ui_conf_problem(void *ctx, const char *file, unsigned line, const char *what);
 
 /* Copies the values of a section's keys into the char arrays of the struct `to`, for each key whose

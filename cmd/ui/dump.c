@@ -320,7 +320,7 @@ int ui_dump_feed(struct ui_dump *d, struct pack_read_options *reading, struct er
 	struct dump_replay_options options = {
 		.source = d->source,
 		.threads = d->o->threads,
-		.seen = d->seen,
+		.proved = d->proved,
 		.ways = d->ways,
 		.ctx = d,
 	};

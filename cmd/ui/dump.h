@@ -21,7 +21,7 @@ struct ui_dump {
 	struct dump_keys *keys;
 	struct ui_stores stores;
 	struct dump_source *source;
-	struct store_marks *seen; /* for dump_replay; set before ui_dump_feed, or NULL */
+	struct dump_proved *proved; /* for dump_replay; set before ui_dump_feed, or NULL */
 	bool (*there)(void *ctx, const struct pack_head *head); /* likewise */
 	void *there_ctx;
 	struct dump_replay *replay;

@@ -91,6 +91,49 @@ status=0
 [ "$status" = 3 ] && grep -q '^{"type":"problem","id":"manager.config","file":"bad.conf","line":5,' out &&
 	tail -n 1 out | grep -q '"id":"error.config".*"exit":3' || { cat out; failed=1; }
 
+# Mistakes of all kinds are reported in one go, and nothing that only follows from one: a misspelt
+# word, a section that is not closed, a value, a store that nobody has.
+cat >many.conf <<'END'
+defaults { stores = {"s1"} }
+job "a" { agents = "*"  path = {"/etc"}  schedule = "99 * * * *" }
+job "b" { agents = "*"  schedule = "@daily"
+job "c" { agents = "*"  paths = {"/etc"}  schedule = "@daily"  stores = {"s2", "s3"} }
+job "d" { agents = "*"  paths = {"/etc",  schedule = "@daily" }
+job "e" agents = "*" }
+} stray
+job "f" { agents = "*"  paths = "/etc"  schedule = "@daily"  copies = 3 }
+stroe "s2" { adress = "x" }
+END
+expect 3 "" "many.conf: 9 problems" check many.conf
+for line in "2: unknown key 'path' in 'job': did you mean 'paths'?" \
+	'3: the section job "b" that begins here is not closed before line 4' \
+	"5: the list that begins here is not closed before line 5: '}' is missing" \
+	"6: expected '{', found 'agents'" "9: unknown key 'adress' in 'store': did you mean 'address'?" \
+	"9: unknown section 'stroe': did you mean 'store'?" \
+	"2: schedule: minute (field 1), column 1: 99 is too large" \
+	"4: job \"c\": unknown store 's3'" '8: job "f": 3 copies need more than 1 store'; do
+	grep -qF "many.conf:$line" err || { echo "not reported: $line"; cat err; failed=1; }
+done
+for i in $(seq 30); do echo "job \"j$i\" { keep = $i }"; done >long.conf
+expect 3 "" "long.conf: 150 problems; only the first are shown" check long.conf
+[ "$(wc -l <err)" = 21 ] || { cat err; failed=1; }
+
+# A configuration without a job is valid.
+echo 'job "a" { agents = "*"  paths = {"/etc"}  schedule = "@daily"  stores = "s1"  enabled = no }
+store "s1" { }' >none.conf
+expect 0 "valid" "fdump manager: none.conf: warning: no jobs: nothing will be backed up" check none.conf
+: >none.conf
+expect 0 "none.conf: valid; 1 file, 0 jobs, 0 stores" "no jobs: nothing will be backed up" check none.conf
+
+# The settings of this machine alone are checked too.
+printf 'manager {\n  lisen = "x"\n  foo = "y"\n}\n' >etc/local.conf
+expect 3 "" "etc/local.conf:2: unknown key 'lisen' in 'manager': did you mean 'listen'?" check --config etc
+grep -qF "etc/local.conf:3: unknown key 'foo' in 'manager'" err || { cat err; failed=1; }
+echo 'manager { listen = "7420" }' >etc/local.conf
+expect 3 "" "fdump manager: etc/local.conf: " check --config etc
+echo 'manager { listen = "[::]:7420" }' >etc/local.conf
+expect 0 "etc/manager.conf: valid" "" check --config etc
+
 # Wrong usage, and missing files.
 expect 3 "" "this machine is not a manager" --config . --state .
 expect 2 "" "'chekc': expected check" chekc

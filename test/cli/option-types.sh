@@ -34,7 +34,7 @@ refuses "--reserve: can't be used with 'gc'" store gc s --reserve 1M
 refuses "--rate: can't be used without a verb" store --rate 1M
 refuses "--keys: can't be used with 'agent'" token agent web1 --keys t
 refuses "expected no arguments" hosts web1
-refuses "expected no arguments (a store is given as -s STORE)" dumps nas1
+refuses "expected [PATTERN] (a store is given as -s STORE)" dumps nas1 backup
 refuses "quota: expected DIR AGENT SIZE|none" store quota s web1
 # An unambiguous beginning of an option's name stands for it, as with getopt_long.
 "$FDUMP" pack --lev 3 --rep -f p t && "$FDUMP" verify p >out || fail "abbreviated"

@@ -45,6 +45,15 @@ status_of store replicate --from s1 copy --config config --identity operator
 status_of verify copy
 [ $status = 0 ] && grep -q '1 dumps' out || fail "verify: status $status"
 
+# Without an operator's, the identity of the agent in --state is used.
+for command in "dumps" "diff latest latest --agent a1" "cat latest file --agent a1"; do
+	# shellcheck disable=SC2086 # words
+	HOME=$work/none XDG_CONFIG_HOME='' status_of $command -s s1 --config config --state state
+	[ $status = 0 ] || fail "$command --state: status $status"
+done
+HOME=$work/none XDG_CONFIG_HOME='' status_of forget -s s1 --config config --state state --yes a1/backup@latest
+[ $status = 6 ] || fail "forget --state: status $status"
+
 # What works in the directory only says so.
 status_of store gc kept --lock-wait 0s
 [ $status = 8 ] && grep -q "'fdump store' needs it to be stopped" err || fail "gc beside the service: status $status"
