@@ -349,25 +349,31 @@ static void on_up(void *arg, struct rpc_conn *conn)
 	renew_if_due(u);
 }
 
-/* Logs why there is no connection. */
+/* Logs why there is no connection. The peers' alerts don't say why they refuse a certificate. */
 static void tell_down(struct peer *p, const struct err *why)
 {
+	bool refused = why->code == ERR_DENIED && strstr(why->message, "the peer ended") != NULL;
 	const struct rpc_identity *self = rpc_tls_conf_self(p->uplink->o.conf);
 	const char *role = rpc_role_name(self->role);
-	bool refused = why->code == ERR_DENIED && strstr(why->message, "the peer ended") != NULL;
 	char text[ERR_MESSAGE_MAX];
+	struct rpc_cert_info info;
 
-	if (refused)
+	if (rpc_cert_info(p->uplink->o.paths.cert, &info, NULL) == 0 &&
+		info.not_after <= time(NULL))
 		snprintf(text, sizeof text,
-			"it refuses this %s, which was revoked ('fdump hosts' lists it as denied) "
-			"or whose certificate has expired; to join again: 'fdump token %s %s' "
-			"there, then 'fdump join' here",
+			"this machine's certificate has expired, unless its clock is wrong: join "
+			"again with a token of 'fdump token %s %s --replace'",
+			role, self->name);
+	else if (refused)
+		snprintf(text, sizeof text,
+			"it refuses this %s, which was revoked ('fdump hosts' lists it as denied); "
+			"to join again: 'fdump token %s %s' there, then 'fdump join' here",
 			role, role, self->name);
 	else
 		snprintf(text, sizeof text, "%s",
 			why->code != ERR_NONE ? why->message : "it has ended the connection");
 	if (strcmp(p->why, text) != 0)
-		say(p->uplink, refused, "manager %s: %s", p->at.name, text);
+		say(p->uplink, why->code == ERR_DENIED, "manager %s: %s", p->at.name, text);
 	strcpy(p->why, text);
 }
 
