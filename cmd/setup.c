@@ -195,8 +195,13 @@ static void find_zone(char zone[128])
 
 static int write_manager_conf(const struct setup *s, struct err *err)
 {
-	char zone[128], address[ADDRESS_MAX], text[3 * PATH_MAX];
+	char zone[128], address[ADDRESS_MAX], state[PATH_MAX], text[3 * PATH_MAX];
 
+	if (ui_install_folder(s->manager.dir, err) != 0)
+		return -1;
+	if (realpath(s->manager.dir, state) == NULL)
+		return err_errno(err, errno, "%s", s->manager.dir);
+	*strrchr(state, '/') = 0;
 	find_zone(zone);
 	snprintf(text, sizeof text,
 		"# What this fleet backs up, when and where: see fdump-manager(1).\n"
@@ -210,7 +215,7 @@ static int write_manager_conf(const struct setup *s, struct err *err)
 		"defaults {\n"
 		"  stores = {\"%s\"}\n"
 		"  zone = \"%s\"\n"
-		"  exclude = {\"%s/\", \"/var/lib/fdump/\", \"/var/cache/\"}\n"
+		"  exclude = {\"%s/\", \"%s/\", \"/var/cache/\"}\n"
 		"}\n"
 		"\n"
 		"# Every machine, once a night, at a minute of its own.\n"
@@ -221,7 +226,8 @@ static int write_manager_conf(const struct setup *s, struct err *err)
 		"}\n"
 		"\n"
 		"store \"%s\" { address = \"%s\" }\n",
-		s->name, s->name, zone, s->store_path, s->name, address_of(address, s->host, s, 1));
+		s->name, s->name, zone, s->store_path, state, s->name,
+		address_of(address, s->host, s, 1));
 	return ui_install_conf(s->manager.config, "manager.conf", text, err);
 }
 
@@ -316,6 +322,7 @@ static int look(struct setup *s, struct err *err)
 			s->host);
 	if (look_at_text("--address", s->host, err) != 0 ||
 		look_at_text("--store", s->store, err) != 0 ||
+		look_at_text("--state", s->manager.dir, err) != 0 ||
 		ui_install_can_write(s->manager.config, err) != 0 ||
 		ui_install_can_write(s->manager.dir, err) != 0 ||
 		ui_install_can_write(s->store_role.dir, err) != 0 ||

@@ -532,7 +532,8 @@ int rpc_key_fits(const char *key_path, const char *cert_path, struct err *err)
 
 bool rpc_cert_due(const struct rpc_cert_info *info, int64_t now)
 {
-	return info->not_after - now <= (int64_t)RPC_CERT_RENEW_DAYS * DAY_SEC;
+	return info->not_before > now ||
+	       info->not_after - now <= (int64_t)RPC_CERT_RENEW_DAYS * DAY_SEC;
 }
 
 int rpc_ca_der(const char *path, struct buf *der, uint8_t digest[RPC_DIGEST_LEN], struct err *err)

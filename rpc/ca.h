@@ -102,7 +102,8 @@ struct rpc_cert_info {
 };
 /* Reads the first certificate in the file. Returns 0, or -1 with err set. */
 int rpc_cert_info(const char *path, struct rpc_cert_info *info, struct err *err);
-/* True if it is time to renew: at most RPC_CERT_RENEW_DAYS are left. */
+/* True if it is time to renew: at most RPC_CERT_RENEW_DAYS are left, or it is
+ * not valid yet, because the clock was ahead when it was signed. */
 bool rpc_cert_due(const struct rpc_cert_info *info, int64_t now);
 
 /* Checks a chain that was received (PEM, not terminated): it leads to this root

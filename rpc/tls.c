@@ -12,12 +12,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #include <mbedtls/error.h>
 #include <mbedtls/net_sockets.h>
 #include <mbedtls/ssl.h>
 #include <mbedtls/version.h>
 
+#include "lib/civil.h"
 #include "lib/err.h"
 #include "lib/gcm.h"
 #include "rpc/deny.h"
@@ -355,18 +357,23 @@ static bool alert_waits(const struct rpc_tls *tls)
 
 static int fail(struct rpc_tls *tls, int status, struct err *err)
 {
-	char text[256];
+	char text[256], now[CIVIL_TEXT_MAX];
 	int why = errno;
+	uint32_t flags;
 
 	if ((status == MBEDTLS_ERR_NET_CONN_RESET || status == MBEDTLS_ERR_NET_SEND_FAILED) &&
 		alert_waits(tls))
 		status = MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE;
 	switch (status) {
 	case MBEDTLS_ERR_X509_CERT_VERIFY_FAILED:
-		mbedtls_x509_crt_verify_info(
-			text, sizeof text, "", mbedtls_ssl_get_verify_result(&tls->ssl));
+		flags = mbedtls_ssl_get_verify_result(&tls->ssl);
+		mbedtls_x509_crt_verify_info(text, sizeof text, "", flags);
 		text[strcspn(text, "\n")] = 0;
-		return err_set(err, ERR_DENIED, "the peer's certificate is refused: %s", text);
+		now[0] = 0;
+		if (flags & (MBEDTLS_X509_BADCERT_EXPIRED | MBEDTLS_X509_BADCERT_FUTURE))
+			civil_print(now, time(NULL), 0);
+		return err_set(err, ERR_DENIED, "the peer's certificate is refused: %s%s%s", text,
+			now[0] != 0 ? "; this machine's clock says " : "", now);
 	case MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE:
 		return err_set(err, tls->got_bytes ? ERR_CLOSED : ERR_DENIED,
 			"the peer ended the connection with a TLS alert%s",

@@ -25,8 +25,9 @@
 
 #define MARK_EVERY 256
 #define WINDOW     (2 * MANAGER_FRAME_MAX)
-#define STATES_MAX 512  /* jobs that fit into the head */
-#define ACKED_MAX  8192 /* bytes of PATH.acked; AGENT_MANAGERS_MAX managers need far less */
+#define STATES_MAX 512     /* jobs that fit into the head */
+#define AHEAD_MAX  1000000 /* records that a manager may have of a later copy of the journal */
+#define ACKED_MAX  8192    /* bytes of PATH.acked; AGENT_MANAGERS_MAX managers need far less */
 
 struct mark {
 	uint64_t number, offset;
@@ -496,9 +497,17 @@ int agent_journal_forget(struct agent_journal *journal, const char *manager, str
 int agent_journal_lacks(
 	struct agent_journal *journal, const char *manager, uint64_t number, struct err *err)
 {
-	if (number >= agent_journal_acknowledged(journal, manager))
+	bool ahead = number > journal->last;
+
+	if (ahead && number - journal->last > AHEAD_MAX)
+		return err_set(err, ERR_LIMIT,
+			"manager %s claims to have record %llu, the last one is %llu", manager,
+			(unsigned long long)number, (unsigned long long)journal->last);
+	if (!ahead && number >= agent_journal_acknowledged(journal, manager))
 		return 0;
-	return set_acked(journal, manager, number, err);
+	if (ahead)
+		journal->last = number;
+	return set_acked(journal, manager, number, err) != 0 ? -1 : ahead;
 }
 
 /* ---- dropping old records ---- */

@@ -99,8 +99,10 @@ const char *agent_journal_manager(const struct agent_journal *journal, size_t i)
  * longer. Returns 0, or -1 with err set. */
 int agent_journal_forget(struct agent_journal *journal, const char *manager, struct err *err);
 /* Notes that a manager has no record after this number. If it acknowledged more before, it has lost
- * its state or replaces a lost manager, and gets these records again. Returns 0, or -1 with err
- * set. */
+ * its state or replaces a lost manager, and gets these records again. If the journal has no record
+ * of this number, it was restored from an older copy, or a copy of it is in use elsewhere: later
+ * records get higher numbers. Returns 0; 1 if it is so; -1 with err set: ERR_LIMIT (the number is
+ * absurd), or as file_write. */
 int agent_journal_lacks(
 	struct agent_journal *journal, const char *manager, uint64_t number, struct err *err);
 

@@ -230,6 +230,7 @@ static void on_welcome(void *ctx, size_t peer, struct manager_welcome *w)
 	struct talk *t = &m->talks[peer];
 	struct err err = {0};
 	int64_t off = w->clock - time(NULL);
+	int ret;
 
 	if (off > CLOCK_OFF_MAX || off < -CLOCK_OFF_MAX)
 		agent_notes_log(notes, AGENT_LOG_WARNING,
@@ -238,7 +239,14 @@ static void on_welcome(void *ctx, size_t peer, struct manager_welcome *w)
 	t->why[0] = 0;
 	t->has_digest = w->has_digest;
 	memcpy(t->digest, w->digest, sizeof t->digest);
-	if (agent_journal_lacks(notes->journal, name_of(t), w->acked, &err) != 0)
+	ret = agent_journal_lacks(notes->journal, name_of(t), w->acked, &err);
+	if (ret == 1)
+		agent_notes_log(notes, AGENT_LOG_WARNING,
+			"manager %s has later records than this journal: an older state was "
+			"restored, "
+			"or a copy of this machine is in use",
+			name_of(t));
+	else if (ret < 0)
 		agent_notes_log(notes, AGENT_LOG_WARNING, "%s", err.message);
 	ask_plan(m);
 	report(t);

@@ -72,7 +72,7 @@ struct manager_service {
 	size_t recipient_count;
 	uint64_t audits;
 	int64_t started;
-	int64_t expires; /* when the own certificate expires */
+	int64_t valid_from, expires; /* of the own certificate */
 	bool new_damage; /* new damage in the state: ask agents for their journals again */
 	bool ending;
 };

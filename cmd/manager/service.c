@@ -86,9 +86,15 @@ static void on_down(void *arg, struct rpc_conn *conn, const struct err *why)
 	free(link);
 }
 
+static void on_tend(void *arg);
+
 static void on_refused(void *arg, const char *address, const struct err *why)
 {
-	manager_inner_log(arg, MANAGER_WARNING, "%s: refused: %s", address, why->message);
+	struct manager_service *s = arg;
+
+	manager_inner_log(s, MANAGER_WARNING, "%s: refused: %s", address, why->message);
+	if (time(NULL) < s->valid_from) /* the clock was ahead when it was signed */
+		rpc_timer_start(&s->tend, s->o.loop, 0, on_tend, s);
 }
 
 static void on_access(void *ctx, const struct rpc_access *access)
@@ -291,8 +297,10 @@ static void on_tend(void *arg)
 
 	if (renew_own(s, s->key, s->cert, &err) > 0 && manager_service_reload(s, &err) == 0)
 		manager_inner_log(s, MANAGER_NOTICE, "the certificate was renewed");
-	if (rpc_cert_info(s->cert, &info, NULL) == 0)
+	if (rpc_cert_info(s->cert, &info, NULL) == 0) {
+		s->valid_from = info.not_before;
 		s->expires = info.not_after;
+	}
 	if (err.code == ERR_NONE && join_path(key, s->o.dir, "operator/key.pem", &err) == 0 &&
 		join_path(cert, s->o.dir, "operator/cert.pem", &err) == 0 &&
 		renew_own(s, key, cert, &err) < 0 && err.code == ERR_NOTFOUND)

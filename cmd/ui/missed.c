@@ -22,6 +22,47 @@ static bool same_paths(
 						     memcmp(d->base, m->base, d->base_len) == 0)));
 }
 
+/* The paths after the first `from`, as text that the caller frees; NULL: out of memory. */
+static char *text_of(const struct ui_roots *roots, size_t from, const char *base)
+{
+	const struct ui_roots rest = {.paths = roots->paths + from, .count = roots->count - from};
+	char *text = NULL;
+	size_t len;
+	FILE *to = open_memstream(&text, &len);
+
+	if (to != NULL) {
+		ui_roots_print(to, &rest, base);
+		fclose(to);
+	}
+	return text;
+}
+
+/* Prints what differs between the last dump and this backup: their paths, or the folder that the
+ * names in the dump are relative to. */
+static void print_difference(
+	FILE *to, const struct ui_missed *m, const struct ui_roots *roots, const char *base)
+{
+	bool moved = strcmp(base, m->base) != 0;
+	const char *also;
+	char *last, *this;
+	size_t i = 0;
+
+	while (!moved && i < roots->count && i < m->roots->count &&
+		strcmp(roots->paths[i], m->roots->paths[i]) == 0)
+		i++;
+	/* Of a list only the first paths are shown. */
+	i = i < UI_ROOTS_SHOWN ? 0 : i;
+	also = i > 0 ? "also " : "";
+	last = text_of(roots, i, base);
+	this = text_of(m->roots, i, m->base);
+	if (last == NULL || this == NULL || strcmp(last, this) == 0)
+		fprintf(to, "has names relative to %s, this one to %s", base, m->base);
+	else
+		fprintf(to, "is %sof %s, this one %sof %s", also, last, also, this);
+	free(last);
+	free(this);
+}
+
 /* forget counts by name: dumps of two trees under one name would displace each other. */
 static void compare_paths(struct ui_missed *m, const char *store, const struct store_dump *last)
 {
@@ -36,10 +77,8 @@ static void compare_paths(struct ui_missed *m, const char *store, const struct s
 		to = open_memstream(&text, &len);
 		if (to == NULL)
 			goto out;
-		fprintf(to, "warning: in %s the last dump named %s is of ", store, m->name);
-		ui_roots_print(to, &roots, base);
-		fputs(", this one of ", to);
-		ui_roots_print(to, m->roots, m->base);
+		fprintf(to, "warning: in %s the last dump named %s ", store, m->name);
+		print_difference(to, m, &roots, base);
 		fputs(": fdump forget counts both as one backup (--name gives another name)", to);
 		if (fclose(to) == 0)
 			m->warn(m->ctx, text);

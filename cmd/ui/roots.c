@@ -12,8 +12,6 @@
 #include "lib/cbor.h"
 #include "lib/err.h"
 
-#define SHOWN 3 /* at most so many paths */
-
 /* Whether a path contains "..", which names in a dump can't have. */
 static bool goes_up(const char *path)
 {
@@ -207,7 +205,7 @@ void ui_roots_print(FILE *to, const struct ui_roots *r, const char *base)
 	size_t i, len = 0;
 
 	base = strcmp(base, "/") == 0 ? "" : base;
-	for (i = 0; i < r->count && i < SHOWN; i++) {
+	for (i = 0; i < r->count && i < UI_ROOTS_SHOWN; i++) {
 		char *name = name_of(r->paths[i], &len), *whole = NULL, *shown = NULL;
 		const char *below = name == NULL || strcmp(name, ".") == 0 ? "" : name;
 

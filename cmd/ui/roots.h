@@ -52,8 +52,9 @@ int ui_roots_of(
 /* Whether both name the same paths; both must be sorted. */
 bool ui_roots_same(const struct ui_roots *a, const struct ui_roots *b);
 
-/* Prints them for people: "/home, /etc and 3 more". base: the absolute folder that relative paths
- * start from. */
+/* Prints the first UI_ROOTS_SHOWN of them for people: "/home, /etc and 3 more". base: the absolute
+ * folder that relative paths start from. */
+#define UI_ROOTS_SHOWN 3
 void ui_roots_print(FILE *to, const struct ui_roots *roots, const char *base);
 
 /* A pack_scan_options.next_root; ctx: the roots. Set .next to 0 to start again. */

@@ -31,6 +31,15 @@ told "$work/a" "$work/b" -C b .
 quiet -C b .
 mkdir 1 2 3 4
 told "$work/b" "$work/1, $work/2, $work/3 and 1 more" 1 2 3 4
+# What differs is shown, not the same paths twice: those after the first few, or where names begin.
+back 1 2 3 4 a
+grep -qF "last dump named backup is also of no PATH, this one also of $work/a:" err || fail "a longer list"
+back 1 2 3 a b
+grep -qF "last dump named backup is also of $work/4, $work/a, this one also of $work/a, $work/b:" err || fail "the end of a list"
+back a
+back -C a .
+grep -qF "last dump named backup has names relative to $work, this one to $work/a:" err || fail "another base"
+back 1 2 3 4
 # The paths that -T lists may differ each time.
 echo a >list
 quiet -T list

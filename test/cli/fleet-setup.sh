@@ -60,3 +60,5 @@ setup --config etc --state var --store deep/er/store --keys deep/keys >out 2>err
 [ -d deep/er/store/volumes ] && [ -f deep/keys/root.key ] || fail "$(find deep)"
 grep -q "fdump forget -s m1 --keep-daily" etc/manager.conf || fail "does not say how long dumps are kept: $(cat etc/manager.conf)"
 "$FDUMP" manager check etc/manager.conf >out || fail "$(cat out)"
+# The manager's own files are not backed up, wherever they are.
+grep -qxF "  exclude = {\"$PWD/deep/er/store/\", \"$PWD/var/\", \"/var/cache/\"}" etc/manager.conf || fail "$(cat etc/manager.conf)"

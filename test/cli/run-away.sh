@@ -60,6 +60,21 @@ agent=$pid
 ended
 [ $status = 2 ] && grep -q '^web1: lost' out || fail "lost: status $status: $(cat out err)"
 
+# An older state of the agent is restored: its records have numbers that the manager knows already.
+await 20 connected && await 20 idle || fail "$(m1 status --all)"
+cp -a web1/var older
+status_of timeout 20 "$FDUMP" run system --agent web1 --wait --config m1/etc --state m1/var
+[ $status = 0 ] || fail "status $status: $(cat out err)"
+kill "$agent"
+wait "$agent" || fail "the agent: status $?"
+rm -r web1/var
+mv older web1/var
+start web1 agent
+agent=$pid
+await 20 grep -q 'an older state was restored' web1.agent.log || fail "$(cat web1.agent.log)"
+status_of timeout 20 "$FDUMP" run system --agent web1 --wait --config m1/etc --state m1/var
+[ $status = 0 ] || fail "after an older state: status $status: $(cat out err web1.agent.log)"
+
 await 20 connected && await 20 idle || fail "$(m1 status --all)"
 order
 kill -9 "$manager"

@@ -330,6 +330,9 @@ static void reading(void **state)
 static void acknowledged(void **state)
 {
 	struct err err = {0};
+	uint8_t mem[PIECE];
+	uint64_t number;
+	size_t len;
 
 	(void)state;
 	open_it(0);
@@ -354,6 +357,21 @@ static void acknowledged(void **state)
 	assert_int_equal(agent_journal_acknowledged(journal, "m1"), 3);
 	assert_int_equal(agent_journal_acknowledged(journal, "m2"), 0);
 	assert_int_equal(agent_journal_acknowledged(journal, "m3"), 0);
+	/* m1 has records of a later copy of this journal: new ones follow them, but those that m2
+	 * lacks are still there. */
+	assert_int_equal(agent_journal_lacks(journal, "m1", UINT64_MAX / 2, &err), -1);
+	assert_int_equal(err.code, ERR_LIMIT);
+	assert_int_equal(agent_journal_lacks(journal, "m1", 9, &err), 1);
+	assert_int_equal(agent_journal_lacks(journal, "m1", 9, &err), 0);
+	agent_journal_close(journal);
+	open_it(0);
+	assert_int_equal(agent_journal_acknowledged(journal, "m1"), 9);
+	append_runs(3, 1);
+	assert_int_equal(agent_journal_last(journal), 11);
+	assert_int_equal(agent_journal_read(journal, 3, mem, sizeof mem, &len, &number, &err), 0);
+	assert_int_equal(number, 11);
+	assert_int_equal(agent_journal_read(journal, 10, mem, sizeof mem, &len, &number, &err), 0);
+	assert_int_equal(number, 11);
 	/* A manager that no longer is one, and one that never was. */
 	assert_non_null(agent_journal_manager(journal, 1));
 	assert_null(agent_journal_manager(journal, 2));
@@ -362,7 +380,7 @@ static void acknowledged(void **state)
 	agent_journal_close(journal);
 	open_it(0);
 	assert_null(agent_journal_manager(journal, 1));
-	assert_int_equal(agent_journal_acknowledged(journal, "m1"), 3);
+	assert_int_equal(agent_journal_acknowledged(journal, "m1"), 9);
 	agent_journal_close(journal);
 	/* Another journal's numbers mean nothing. */
 	unlink(path);

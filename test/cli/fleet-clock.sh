@@ -1,0 +1,25 @@
+#!/bin/bash
+# Goal: a manager that starts while its clock is years ahead renews its certificates, which nobody
+# accepts then or once the clock is right. It renews them again when the clock is set.
+. "$(dirname "$0")/lib.sh"
+needs faketime
+workspace
+fleet
+kill "$pid"
+wait "$pid" || fail "status $?"
+export FAKETIME_DONT_FAKE_MONOTONIC=1 FAKETIME_NO_CACHE=1 FAKETIME_TIMESTAMP_FILE=$work/clock
+well() { m1 status >out 2>err; }
+
+echo +3y >clock
+: >m1.log
+LD_PRELOAD=$(faketime -f +0 sh -c 'echo "$LD_PRELOAD"') \
+	"$FDUMP" manager --config m1/etc --state m1/var 2>m1.log &
+pid=$!
+await 10 grep -q "manager m1, port" m1.log || fail "$(cat m1.log)"
+grep -q "^$(($(date +%Y) + 3))-" m1.log || skip "faketime does not work on this program"
+status_of m1 status
+[ $status = 6 ] && grep -q "in the future; this machine's clock says $(date +%Y)-" err || fail "status $status: $(cat err)"
+echo +0 >clock
+await 10 well || fail "not renewed: $(cat err m1.log)"
+kill "$pid"
+wait "$pid" || fail "status $?"
