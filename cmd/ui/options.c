@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "cmd/store/store.h"
+#include "cmd/ui/progress.h"
 #include "cmd/ui/report.h"
 #include "lib/err.h"
 #include "lib/match.h"
@@ -29,6 +30,7 @@ static void tell_wait(void *ctx, const char *text)
 static void tell_dial(void *ctx, const char *text)
 {
 	(void)ctx;
+	ui_progress_hush();
 	ui_say(NULL, "%s", text);
 }
 
