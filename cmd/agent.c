@@ -4,28 +4,22 @@
  */
 #include <errno.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cmd/agent/service.h"
-#include "cmd/agent/state.h"
 #include "cmd/cmd.h"
 #include "cmd/manager/syntax.h"
 #include "cmd/ui/conf.h"
 #include "cmd/ui/log.h"
+#include "cmd/ui/loop.h"
 #include "cmd/ui/options.h"
 #include "cmd/ui/report.h"
 #include "cmd/ui/role.h"
 #include "lib/err.h"
-#include "lib/hash.h"
-#include "lib/notify.h"
-#include "lib/pool.h"
 #include "lib/size.h"
 #include "rpc/deny.h"
-#include "rpc/loop.h"
 
 #define QUEUE_MAX 64
 #define HOUR      3600
@@ -42,12 +36,8 @@ struct agent {
 	size_t manager_count;
 	struct rpc_deny deny;
 	struct rpc_tls_conf *tls;
-	struct rpc_loop *loop;
-	struct rpc_async wake;
-	struct rpc_signal term, interrupt, hangup;
-	struct pool *pool;
+	struct ui_loop loop;
 	struct agent_service *service;
-	bool ending;
 };
 
 /* --- agent.conf --------------------------------------------------------------- */
@@ -111,37 +101,19 @@ static int read_conf(struct agent *a, struct err *err)
 
 /* --- events -------------------------------------------------------------------- */
 
-static void on_wake(void *arg)
-{
-	pool_drain(((struct agent *)arg)->pool);
-}
-
 static void on_idle(void *ctx)
 {
-	rpc_loop_stop(((struct agent *)ctx)->loop);
+	rpc_loop_stop(((struct agent *)ctx)->loop.loop);
 }
 
-static void on_term(void *arg)
+static void on_end(void *ctx)
 {
-	struct agent *a = arg;
-
-	if (a->ending) {
-		rpc_loop_stop(a->loop);
-		return;
-	}
-	a->ending = true;
-	ui_log(UI_LOG_NOTICE, "ending");
-	notify_send("STOPPING=1");
-	agent_service_shutdown(a->service, on_idle);
+	agent_service_shutdown(((struct agent *)ctx)->service, on_idle);
 }
 
 static int load_tls(struct agent *a, struct err *err)
 {
-	const struct rpc_tls_opts opts = {.kind = RPC_TLS_MUTUAL,
-		.cert = a->role.cert,
-		.key = a->role.key,
-		.ca = a->role.ca,
-		.deny = &a->deny};
+	const struct rpc_tls_opts opts = ui_role_tls(&a->role, &a->deny);
 	struct rpc_tls_conf *tls = rpc_tls_conf_new(&opts, err);
 
 	if (tls == NULL)
@@ -164,13 +136,6 @@ static void on_renewed(void *ctx)
 		ui_log(UI_LOG_ERROR, "the certificate is not loaded: %s", err.message);
 	else
 		agent_service_conf(a->service, a->tls);
-}
-
-static void on_hangup(void *arg)
-{
-	notify_send("RELOADING=1");
-	on_renewed(arg);
-	notify_send("READY=1");
 }
 
 static void on_log(void *ctx, int priority, const char *text)
@@ -210,43 +175,19 @@ static int set_up(struct agent *a, struct err *err)
 		rpc_join_mend(a->role.key, a->role.cert, err) != 0 ||
 		rpc_deny_load(&a->deny, a->role.deny, err) != 0 || load_tls(a, err) != 0)
 		return -1;
-	a->loop = rpc_loop_new(err);
-	if (a->loop == NULL)
+	a->loop.ctx = a;
+	a->loop.end = on_end;
+	a->loop.reload = on_renewed;
+	if (ui_loop_start(&a->loop, 2, QUEUE_MAX, err) != 0)
 		return -1;
-	rpc_async_start(&a->wake, a->loop, on_wake, a);
-	a->pool = pool_new(2, QUEUE_MAX, rpc_async_send, &a->wake, err);
-	if (a->pool == NULL)
-		return -1;
-	opts.uplink.loop = a->loop;
-	opts.uplink.pool = a->pool;
+	opts.uplink.loop = a->loop.loop;
+	opts.uplink.pool = a->loop.pool;
 	opts.uplink.conf = a->tls;
 	opts.uplink.peer_count = a->manager_count;
 	opts.own = a->own;
 	opts.place = a->place;
 	a->service = agent_service_new(&opts, err);
-	if (a->service == NULL)
-		return -1;
-	rpc_signal_start(&a->term, a->loop, SIGTERM, on_term, a);
-	rpc_signal_start(&a->interrupt, a->loop, SIGINT, on_term, a);
-	rpc_signal_start(&a->hangup, a->loop, SIGHUP, on_hangup, a);
-	return 0;
-}
-
-static void tear_down(struct agent *a)
-{
-	if (a->loop != NULL) {
-		rpc_signal_stop(&a->term);
-		rpc_signal_stop(&a->interrupt);
-		rpc_signal_stop(&a->hangup);
-	}
-	agent_service_free(a->service);
-	pool_free(a->pool);
-	if (a->loop != NULL)
-		rpc_async_stop(&a->wake);
-	rpc_loop_free(a->loop);
-	rpc_tls_conf_unref(a->tls);
-	rpc_deny_fini(&a->deny);
-	manager_syntax_free(&a->conf);
+	return a->service != NULL ? 0 : -1;
 }
 
 static int serve(void *own, struct err *err)
@@ -258,11 +199,14 @@ static int serve(void *own, struct err *err)
 	if (set_up(a, err) == 0) {
 		ui_log(UI_LOG_NOTICE, "agent %s, managers: %zu", rpc_tls_conf_self(a->tls)->name,
 			a->manager_count);
-		notify_send("READY=1");
-		rpc_loop_run(a->loop);
+		ui_loop_serve(&a->loop);
 		ret = UI_OK;
 	}
-	tear_down(a);
+	agent_service_free(a->service);
+	ui_loop_stop(&a->loop);
+	rpc_tls_conf_unref(a->tls);
+	rpc_deny_fini(&a->deny);
+	manager_syntax_free(&a->conf);
 	return ret;
 }
 

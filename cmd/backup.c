@@ -1,6 +1,6 @@
 /* fdump backup: backs up trees of files to stores. */
 #include <errno.h>
-#include <fcntl.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,8 +44,6 @@
 struct options {
 	struct ui_options o; /* .select: its patterns */
 	long copies;
-	const char *to[STORE_WRAPS_MAX];
-	size_t to_count;
 	bool open;
 	struct dump_pipeline_options backup;
 	struct ui_roots roots;
@@ -68,7 +66,7 @@ static int set_nice(int nice)
 {
 	if (nice < 0 || setpriority(PRIO_PROCESS, 0, nice) == 0)
 		return -1;
-	return ui_usage("backup", "--nice: %s", strerror(errno));
+	return ui_usage("--nice: %s", strerror(errno));
 }
 
 /* Sets the I/O priority, with the classes of ionice(1). Returns -1 to go on, else the exit
@@ -81,17 +79,7 @@ static int set_ionice(int choice)
 
 	if (choice < 0 || syscall(SYS_ioprio_set, IOPRIO_PROCESS, 0, priority) == 0)
 		return -1;
-	return ui_usage("backup", "--ionice: %s", strerror(errno));
-}
-
-static int take_recipient(void *own, const char *file, struct err *err)
-{
-	struct options *o = own;
-
-	if (o->to_count == STORE_WRAPS_MAX)
-		return err_set(err, ERR_USAGE, "over %d keys", STORE_WRAPS_MAX);
-	o->to[o->to_count++] = file;
-	return 0;
+	return ui_usage("--ionice: %s", strerror(errno));
 }
 
 static int check(struct options *o)
@@ -99,22 +87,24 @@ static int check(struct options *o)
 	struct err err = {0};
 
 	if (o->o.store_count == 0)
-		return ui_usage(
-			"backup", "no STORE given (-s STORE; 'fdump store init DIR' makes one)");
+		return ui_usage("no STORE given (-s STORE; 'fdump store init DIR' makes one)");
 	if (o->o.store_count > 1) /* the others go on; it catches up at the end */
 		o->o.access.lost_ms = o->o.access.patience_ms / LOST_SHARE;
-	if (ui_stores_new(&o->stores, o->o.stores, o->o.store_count, &o->o.access, &err) != 0)
-		return ui_usage("backup", "%s", err.message);
+	if (ui_stores_new(&o->stores, o->o.stores, o->o.store_count, false, &o->o.access, &err) !=
+		0)
+		return ui_usage("%s", err.message);
 	if ((size_t)o->copies > o->o.store_count)
-		return ui_usage("backup", "--copies %ld needs as many stores", o->copies);
-	if (o->to_count == 0 && !o->open)
-		return ui_usage("backup",
+		return ui_usage("--copies %ld needs as many stores", o->copies);
+	if (o->o.to_count == 0 && !o->open)
+		return ui_usage(
 			"choose encryption: --to KEY.pub ('fdump key new KEY' makes the pair), or "
 			"--unencrypted");
+	if (o->o.to_count > STORE_WRAPS_MAX)
+		return ui_usage("--to: over %d keys", STORE_WRAPS_MAX);
 	if (o->progress && !o->o.json)
-		return ui_usage("backup", "--progress goes with --json");
-	if (o->to_count > 0 && o->open)
-		return ui_usage("backup", "--to and --unencrypted exclude each other");
+		return ui_usage("--progress goes with --json");
+	if (o->o.to_count > 0 && o->open)
+		return ui_usage("--to and --unencrypted exclude each other");
 	return -1;
 }
 
@@ -137,12 +127,12 @@ static int prepare(struct options *o)
 		o->backup.lock += (int64_t)time(NULL);
 	for (; *o->o.args != NULL; o->o.args++)
 		if (ui_roots_add(&o->roots, *o->o.args, &err) != 0)
-			return ui_fail("backup", &err);
+			return ui_fail(&err);
 	if (o->o.files_from != NULL &&
 		ui_select_lines(o->o.files_from, o->o.null, ui_roots_add, &o->roots, &err) != 0)
-		return ui_fail("backup", &err);
+		return ui_fail(&err);
 	if (o->roots.count == 0 && o->o.command_count == 0)
-		return ui_usage("backup", "no PATH given ('.' for all that is here)");
+		return ui_usage("no PATH given ('.' for all that is here)");
 	o->backup.paths = o->roots.encoded.data;
 	o->backup.paths_len = o->roots.encoded.len;
 	o->backup.path_count = o->roots.encoded_count;
@@ -162,12 +152,8 @@ static int find_base(struct options *o, struct err *err)
 	const char *dir = o->o.directory != NULL ? o->o.directory : ".";
 	char *real;
 
-	o->backup.scan.base = AT_FDCWD;
-	if (o->o.directory != NULL) {
-		o->backup.scan.base = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		if (o->backup.scan.base < 0)
-			return err_errno(err, errno, "%s", dir);
-	}
+	if (ui_options_base(&o->o, &o->backup.scan.base, err) != 0)
+		return -1;
 	real = o->roots.count > 0 && o->roots.paths[0][0] == '/' ? strdup("/")
 								 : realpath(dir, NULL);
 	if (real == NULL)
@@ -178,12 +164,19 @@ static int find_base(struct options *o, struct err *err)
 	return 0;
 }
 
+static void warn(void *ctx, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
 /* Prints a warning and adds it to the result; only once, even if the backup runs a second time. */
-static void warn(void *ctx, const char *what)
+static void warn(void *ctx, const char *fmt, ...)
 {
 	struct options *o = ctx;
+	char what[8192];
+	va_list args;
 	size_t i;
 
+	va_start(args, fmt);
+	vsnprintf(what, sizeof what, fmt, args);
+	va_end(args);
 	for (i = 0; i < json_array_size(o->warnings); i++) {
 		const json_t *said = json_object_get(json_array_get(o->warnings, i), "what");
 
@@ -208,13 +201,9 @@ static bool excluded(void *ctx, const char *path, size_t len, bool is_dir)
 {
 	struct options *o = ctx;
 	const struct ui_avoided *avoided = ui_avoid_find(&o->avoid, path, len);
-	char text[ERR_MESSAGE_MAX];
 
-	if (avoided != NULL) {
-		snprintf(text, sizeof text, "%s: is %s: left out", avoided->folder, avoided->what);
-		warn(o, text);
-		return true;
-	}
+	if (avoided != NULL)
+		warn(o, "%s: is %s: left out", avoided->folder, avoided->what);
 	return left_out(ctx, path, len, is_dir);
 }
 
@@ -228,11 +217,8 @@ static bool enters(void *ctx, const char *path, size_t len)
 /* With --one-file-system: reports a mount point whose content is not in the dump. */
 static void on_border(void *ctx, const char *path, size_t len)
 {
-	char text[ERR_MESSAGE_MAX];
-
-	snprintf(text, sizeof text,
-		"note: %.*s: another file system is mounted there: not gone into", (int)len, path);
-	warn(ctx, text);
+	warn(ctx, "note: %.*s: another file system is mounted there: not gone into", (int)len,
+		path);
 }
 
 /* Excludes the stores and the state folder from the backup. */
@@ -258,9 +244,13 @@ static int avoid_own(struct options *o, const char *state, struct err *err)
 
 static int next_root(void *ctx, const char **path, struct err *err)
 {
-	struct options *o = ctx;
+	struct ui_roots *roots = &((struct options *)ctx)->roots;
 
-	return ui_roots_next(&o->roots, path, err);
+	(void)err;
+	if (roots->next == roots->count)
+		return 1;
+	*path = roots->paths[roots->next++];
+	return 0;
 }
 
 /* --- reports --------------------------------------------------------------- */
@@ -280,9 +270,7 @@ static void on_problem(void *ctx, const char *path, size_t len, const char *what
 	while (i < o->roots.count &&
 		(strlen(o->roots.paths[i]) != len || memcmp(o->roots.paths[i], path, len) != 0))
 		i++;
-	ui_problem(&(struct ui_problem){.command = "backup",
-			   .id = "backup.problem",
-			   .json = o->o.json ? stdout : NULL,
+	ui_problem(&(struct ui_problem){.id = "backup.problem",
 			   .path = {(const uint8_t *)path, len},
 			   .given = i < o->roots.count,
 			   .what = what},
@@ -354,10 +342,10 @@ static int load_domain(
 	size_t i;
 	int got = agent_state_secret(state, secret, err);
 
-	for (i = 0; i < o->to_count && got == 0; i++)
-		got = key_public_load(o->to[i], &keys[i], err);
+	for (i = 0; i < o->o.to_count && got == 0; i++)
+		got = key_public_load(o->o.to[i], &keys[i], err);
 	if (got == 0)
-		got = dump_domain_init(domain, secret, keys, o->to_count, err);
+		got = dump_domain_init(domain, secret, keys, o->o.to_count, err);
 	seal_wipe(keys, sizeof keys);
 	seal_wipe(secret, sizeof secret);
 	return got;
@@ -371,7 +359,7 @@ static int run_once(struct options *o, struct dump_pipeline_result *result, stru
 
 	ahead.excluded = ahead.excluded != NULL ? left_out : NULL;
 	o->bytes = o->entries = 0;
-	ui_progress_start("backup", 0, o->o.verbose);
+	ui_progress_start(0, o->o.verbose);
 	if (o->roots.count > 0)
 		ui_progress_estimate(&ahead, o->roots.paths, !o->o.verbose);
 	got = dump_pipeline_run(&o->backup, result, err);
@@ -385,20 +373,20 @@ static int run_once(struct options *o, struct dump_pipeline_result *result, stru
 static int run(struct options *o, struct dump_pipeline_result *result, struct err *err)
 {
 	struct store_marks lost = {0};
-	char text[128];
 	int rounds, got;
 
 	o->backup.lost = &lost;
 	got = run_once(o, result, err);
 	for (rounds = 0; got == 1 && !o->backup.store_all; rounds++) {
 		o->backup.store_all = result->lost == 0 || rounds == HEAL_ROUNDS;
-		snprintf(text, sizeof text,
-			"the stores have lost %zu chunk%s: the files that need %s are read again",
-			result->lost, result->lost > 1 ? "s" : "",
-			result->lost > 1 ? "them" : "it");
-		warn(o, o->backup.store_all
-				? "the stores have lost chunks: everything is read again"
-				: text);
+		if (o->backup.store_all)
+			warn(o, "the stores have lost chunks: everything is read again");
+		else
+			warn(o,
+				"the stores have lost %zu chunk%s: the files that need %s are read "
+				"again",
+				result->lost, result->lost > 1 ? "s" : "",
+				result->lost > 1 ? "them" : "it");
 		o->roots.next = 0;
 		got = run_once(o, result, err);
 	}
@@ -406,15 +394,6 @@ static int run(struct options *o, struct dump_pipeline_result *result, struct er
 	o->backup.lost = NULL;
 	return got == 1 ? err_set(err, ERR_FAILED, "chunks are missing that were just stored")
 			: got;
-}
-
-/* The agent's own files are not part of the dump, so a failure to write them is only a warning. */
-static void warn_state(struct options *o, const struct err *why, const char *what)
-{
-	char text[ERR_MESSAGE_MAX + 64];
-
-	snprintf(text, sizeof text, "warning: %s: %s", why->message, what);
-	warn(o, text);
 }
 
 static int backup(struct options *o, struct dump_pipeline_result *result, struct err *err)
@@ -430,9 +409,7 @@ static int backup(struct options *o, struct dump_pipeline_result *result, struct
 	struct ui_missed missed = {
 		.name = o->backup.name,
 		.roots = &o->roots,
-		.stores = o->o.stores,
-		.listed = o->o.files_from != NULL,
-		.no_recursion = o->o.no_recursion,
+		.o = &o->o,
 		.planned = o->backup.plan != NULL,
 		.warn = warn,
 		.ctx = o,
@@ -451,8 +428,10 @@ static int backup(struct options *o, struct dump_pipeline_result *result, struct
 	o->backup.last = last = agent_state_last(state, o->backup.name, domain.fingerprint, err);
 	if (last == NULL)
 		goto out;
+	/* The agent's own files are not part of the dump, so a failure to write them is only a
+	 * warning. */
 	if (!domain.open && agent_state_know(state, domain.fingerprint, &why) != 0)
-		warn_state(o, &why, "fdump restore needs --any-origin for this dump");
+		warn(o, "warning: %s: fdump restore needs --any-origin for this dump", why.message);
 	copies.domain = &domain;
 	if (ui_stores_open(
 		    &o->stores, STORE_WRITE, copies.wanted, ui_copies_behind, &o->report, err) != 0)
@@ -467,10 +446,9 @@ static int backup(struct options *o, struct dump_pipeline_result *result, struct
 		got = run(o, result, err);
 	}
 	if (got == 0 && result->unkept_last)
-		warn_state(o, &result->unkept, "the next backup reads everything");
+		warn(o, "warning: %s: the next backup reads everything", result->unkept.message);
 	if (got == 0)
-		result->problems +=
-			ui_missed_after(&missed, &o->o.select, result->entries, result->fewer_than);
+		result->problems += ui_missed_after(&missed, result->entries, result->fewer_than);
 	if (got == 0)
 		result->acknowledged += dump_fanout_catch_up(
 			o->backup.copies, result->dump, ui_copies_catch_up, &result->stored);
@@ -530,7 +508,7 @@ static void ended(void *ctx, int status)
 	if (!o->o.json)
 		return;
 	err_set(&err, ERR_CANCELLED, "ended by a signal: %s", strsignal(status - 128));
-	ui_fail("backup", &err);
+	ui_fail(&err);
 	ui_fail_end(status);
 }
 
@@ -545,7 +523,7 @@ static int run_all(struct options *o)
 	int status;
 
 	if (catch && ui_ending_start(ended, o, &err) != 0)
-		return ui_fail("backup", &err);
+		return ui_fail(&err);
 	if (hook(o, o->before, -1, NULL, &err) != 0) {
 		err.code = ERR_FAILED;
 		err_prefix(&err, "no backup was made: the hook before it failed");
@@ -556,7 +534,7 @@ static int run_all(struct options *o)
 		made = backup(o, &result, &err) == 0;
 	}
 	if (!made) {
-		status = ui_fail("backup", &err);
+		status = ui_fail(&err);
 	} else if (result.acknowledged < (o->copies > 0 ? (size_t)o->copies : o->o.store_count)) {
 		status = UI_COPIES;
 	} else {
@@ -566,7 +544,7 @@ static int run_all(struct options *o)
 		ui_ending_stop();
 	if (hook_after(o, status, &result) != 0 && status == UI_OK)
 		status = UI_SOME;
-	return made && tell(o, &result, &err) != 0 ? ui_fail("backup", &err) : status;
+	return made && tell(o, &result, &err) != 0 ? ui_fail(&err) : status;
 }
 
 static struct options backup_options = {.o = {.as_agent = true},
@@ -583,12 +561,7 @@ static int run_backup(void *own, struct err *err)
 	(void)err;
 	if (status >= 0)
 		goto out;
-	o->report = (struct ui_copies){.command = "backup",
-		.names = o->o.stores,
-		.count = o->o.store_count,
-		.net = &o->o.net,
-		.verbose = o->o.verbose,
-		.json = o->o.json};
+	o->report.o = &o->o;
 	o->backup.scan.next_root = next_root;
 	o->backup.scan.excluded = o->o.select.exclude != NULL ? excluded : NULL;
 	o->backup.scan.enters = enters;
@@ -603,7 +576,7 @@ static int run_backup(void *own, struct err *err)
 	status = run_all(o);
 	json_decref(o->hook_failures);
 	json_decref(o->warnings);
-	if (o->o.directory != NULL && o->backup.scan.base >= 0)
+	if (o->backup.scan.base > 0)
 		close(o->backup.scan.base);
 out:
 	ui_avoid_fini(&o->avoid);
@@ -635,8 +608,7 @@ static const struct ui_option options[] = {
 			"the folder of --state"},
 	{0, "copies", UI_NUMBER, "how many stores must have the dump; default: all",
 		UI_AT(struct options, copies), .min = 1, .max = STORES_MAX},
-	{0, "to", UI_FILE, "encrypt to this public key", .value = "FILE.pub", .many = true,
-		.take = take_recipient},
+	{.shared = "e"},
 	{0, "unencrypted", UI_FLAG, "do not encrypt: anyone with access to the store can read it",
 		UI_AT(struct options, open)},
 	{.shared = "a",

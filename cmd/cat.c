@@ -15,6 +15,7 @@
 #include "cmd/cmd.h"
 #include "cmd/ui/dump.h"
 #include "cmd/ui/options.h"
+#include "cmd/ui/problem.h"
 #include "cmd/ui/report.h"
 #include "cmd/ui/show.h"
 #include "lib/cbor.h"
@@ -28,7 +29,6 @@
 
 struct cat {
 	struct ui_options o;
-	const char *name;
 	const char *dump; /* with -s; else NULL */
 	struct ui_dump *from;
 	int fd;
@@ -219,14 +219,14 @@ static void on_problem(void *ctx, enum pack_problem_kind kind, uint64_t offset,
 	struct pack_bytes path, const char *what)
 {
 	struct cat *c = ctx;
-	char *text = path.at != NULL ? ui_show_name(path) : NULL, at[40] = "";
 
 	(void)kind;
-	if (c->dump == NULL)
-		snprintf(at, sizeof at, " (offset %llu)", (unsigned long long)offset);
-	ui_say("cat", "%s: %s%s%s%s", c->dump != NULL ? c->dump : c->name, text != NULL ? text : "",
-		text != NULL ? ": " : "", what, at);
-	free(text);
+	ui_problem(&(struct ui_problem){.file = c->dump != NULL ? c->dump : c->o.file,
+			   .has_offset = c->dump == NULL,
+			   .offset = offset,
+			   .path = path,
+			   .what = what},
+		NULL);
 	c->problems++;
 }
 
@@ -302,7 +302,7 @@ static int cat_in_sequence(struct cat *c, struct err *err)
 {
 	struct pack_read_options options = {
 		.fd = c->fd,
-		.threads = ui_processors(),
+		.threads = c->o.threads,
 		.prove = true,
 		.skip_damaged = true,
 		.need_key = c->dump == NULL && ui_unseal_wanted(&c->o.unseal),
@@ -426,7 +426,7 @@ static int cat(struct cat *c, struct err *err)
 	got = cat_by_index(c, &sequence, err);
 	if (!sequence)
 		return got;
-	fprintf(stderr, "fdump cat: %s: %s: reading all of it\n", c->name, err->message);
+	ui_say("cat", "%s: %s: reading all of it", c->o.file, err->message);
 	*err = (struct err){0};
 	if (want_named(c, err) != 0)
 		return -1;
@@ -439,26 +439,24 @@ static int run(void *own, struct err *err)
 {
 	struct cat *c = own;
 	const bool stored = c->o.store_count > 0;
-	char *name, text[UI_SHOW_STATUS_MAX];
+	char text[UI_SHOW_STATUS_MAX];
 	int status;
 
 	if (stored && c->o.arg_count == 2)
 		c->dump = *c->o.args++;
 	else if (stored || c->o.arg_count != 1)
-		return ui_usage("cat", "expected %s", stored ? "DUMP PATH" : "PATH");
+		return ui_usage("expected %s", stored ? "DUMP PATH" : "PATH");
 	if ((status = ui_options_paths(&c->o)) >= 0)
 		return status;
 	buf_init(&c->want, PACK_PATH_MAX);
 	buf_init(&c->other, PACK_PATH_MAX);
-	name = ui_show_name((struct pack_bytes){(const uint8_t *)c->o.file, strlen(c->o.file)});
-	c->name = name != NULL ? name : "?";
 	signal(SIGPIPE, SIG_DFL); /* as cat(1); content that was not written was not checked */
 	status = cat(c, err);
 	if (status < 0) {
 		if (c->dump == NULL)
-			err_prefix(err, "%s", c->name);
+			err_prefix(err, "%s", c->o.file);
 	} else if (status > 0) {
-		ui_say("cat", "%s: %s: not in the %s", stored ? c->dump : c->name, c->shown,
+		ui_say("cat", "%s: %s: not in the %s", stored ? c->dump : c->o.file, c->shown,
 			stored ? "dump ('fdump files' lists its paths)" : "pack");
 		status = c->problems > 0 ? UI_DAMAGE : UI_FAILED;
 	} else if (c->tail.status != PACK_OK) {
@@ -471,7 +469,6 @@ static int run(void *own, struct err *err)
 	buf_fini(&c->want);
 	buf_fini(&c->other);
 	free(c->shown);
-	free(name);
 	return status;
 }
 

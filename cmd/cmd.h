@@ -14,6 +14,7 @@
 #include "cmd/ui/command.h"
 
 struct err;
+struct ui_options;
 
 extern const struct ui_command cmd_agent, cmd_backup, cmd_cat, cmd_cron, cmd_diff, cmd_dumps,
 	cmd_export, cmd_files, cmd_find, cmd_forget, cmd_hosts, cmd_join, cmd_key, cmd_list,
@@ -23,10 +24,13 @@ extern const struct ui_command cmd_agent, cmd_backup, cmd_cat, cmd_cron, cmd_dif
 extern const struct ui_command cmd_completion;
 /* All other commands, ended by NULL, in the order of fdump --help. */
 extern const struct ui_command *const cmd_all[];
+/* Returns NULL if there is no such command. */
+const struct ui_command *cmd_named(const char *name);
 
-/* Runs the manager service in the foreground. config, state: as given, or NULL. Returns the exit
- * status. */
-int cmd_manager_service(const char *config, const char *state);
+/* Run the services in the foreground; the options are --config and --state. Return the exit status,
+ * or -1 with err set. */
+int cmd_manager_service(const struct ui_options *o, struct err *err);
+int cmd_store_service(const struct ui_options *o, struct err *err);
 /* Checks a manager's local.conf, which need not exist. problem: called for each
  * mistake in it. Returns 0, or -1 with err set: ERR_CONFIG. */
 int cmd_manager_local(const char *path, manager_problem *problem, void *ctx, struct err *err);
@@ -34,9 +38,6 @@ int cmd_manager_local(const char *path, manager_problem *problem, void *ctx, str
  * its real path. Returns 0; 1 if the store existed before; -1 with err set, also if the directory
  * holds other files. */
 int cmd_setup_store(const char *dir, char *path, struct err *err);
-/* Runs the store service in the foreground. config, state: as given, or NULL. Returns the exit
- * status. */
-int cmd_store_service(const char *config, const char *state);
 /* Installs handlers that report a crash of LMDB over a damaged index as damage, exit status 5. */
 void cmd_guard(void);
 /* An engine_ask_old (cmd/store/care.h) that reads the old index in a child process. The process

@@ -31,18 +31,6 @@ struct options {
 	long count;
 };
 
-/* Returns the expression as JSON; escaped as in lib/esc.h if it is not UTF-8. */
-static json_t *json_expr(const char *expr)
-{
-	char shown[ESC_MAX(CRON_EXPR_MAX)];
-	json_t *text = json_string(expr);
-
-	if (text != NULL)
-		return text;
-	esc_name(shown, sizeof shown, expr, strnlen(expr, CRON_EXPR_MAX));
-	return json_string(shown);
-}
-
 static json_t *json_set(uint64_t bits)
 {
 	json_t *list = json_array();
@@ -67,7 +55,7 @@ static int parse(const struct options *opt, struct cron *cron)
 
 	if (cron_parse(cron, opt->expr, opt->seed, &where, &err) == 0)
 		return 0;
-	status = ui_fail("cron", &err);
+	status = ui_fail(&err);
 	for (p = opt->expr; (*p >= ' ' && *p <= '~') || *p == '\t'; p++)
 		;
 	if (*p != 0 || p - opt->expr > 100 || where.column == 0)
@@ -121,7 +109,7 @@ static int run_times(void *own, struct err *err)
 			break;
 		tz_span(tz, t, &span);
 		civil_print(text, t, span.offset);
-		status = ui_result(opt->o.json, "run", prev ? "cron.prev" : "cron.next",
+		status = ui_result("run", prev ? "cron.prev" : "cron.next",
 			(struct ui_field[]){UI_STRING("time", text), UI_INT("epoch", t), {0}}, err,
 			"%s\n", text);
 	}
@@ -133,8 +121,8 @@ static int run_times(void *own, struct err *err)
 	       : prev                    ? "there is no run before that time"
 					 : "there is no run after that time, up to the year 9999";
 	ui_say("cron", "%s", what);
-	status = ui_result(opt->o.json, "result", "cron.none",
-		(struct ui_field[]){UI_STRING("what", what), {0}}, err, NULL);
+	status = ui_result("result", "cron.none", (struct ui_field[]){UI_STRING("what", what), {0}},
+		err, NULL);
 	return status == 0 ? UI_SOME : -1;
 }
 
@@ -155,8 +143,7 @@ static int run_check(void *own, struct err *err)
 	}
 	valid = cron_parse(&cron, opt->expr, opt->seed, &where, err) == 0;
 	if (ui_result_print(stdout, "result", "cron.check",
-		    (struct ui_field[]){UI_JSON("expression", json_expr(opt->expr)),
-			    UI_BOOL("valid", valid),
+		    (struct ui_field[]){UI_STRING("expression", opt->expr), UI_BOOL("valid", valid),
 			    UI_BOOL_IF(valid, "never", (cron.flags & CRON_NEVER) != 0),
 			    UI_STRING("field", valid ? NULL : cron_field_name(where.field)),
 			    UI_INT_IF(!valid, "field_number", where.field),
@@ -181,7 +168,7 @@ static int run_explain(void *own, struct err *err)
 	clock = cron_describe_clock(&cron);
 	if (opt->o.json)
 		return ui_result_print(stdout, "result", "cron.explain",
-			(struct ui_field[]){UI_JSON("expression", json_expr(opt->expr)),
+			(struct ui_field[]){UI_STRING("expression", opt->expr),
 				UI_STRING("description", text), UI_STRING("clock_changes", clock),
 				UI_BOOL("wall_clock", (cron.flags & CRON_WALL) != 0),
 				UI_BOOL("both_days", (cron.flags & CRON_BOTH) != 0),

@@ -4,7 +4,6 @@
  * is noticed at once, and memory does not grow.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +13,7 @@
 #include "cmd/dump/pipeline.h"
 #include "cmd/ui/dump.h"
 #include "cmd/ui/options.h"
+#include "cmd/ui/problem.h"
 #include "cmd/ui/report.h"
 #include "cmd/ui/result.h"
 #include "lib/buf.h"
@@ -103,7 +103,7 @@ static int tell(
 	d->different++;
 	snprintf(id, sizeof id, "diff.%s", kind);
 	esc_name(text, sizeof text, path.at, path.len);
-	return ui_result(d->o.json, "difference", id,
+	return ui_result("difference", id,
 		(struct ui_field[]){
 			UI_BYTES("path", path.at, path.len), UI_STRING("what", what), {0}},
 		err, "%s %s%s%s\n", kind, text, what != NULL ? ": " : "", what != NULL ? what : "");
@@ -140,7 +140,7 @@ static void live_problem(void *ctx, const char *path, size_t len, const char *wh
 		return; /* it will be reported as missing */
 	esc_name(text, sizeof text, path, len);
 	err_errno(&err, errnum, "%s: %s", text, what);
-	ui_fail("diff", &err);
+	ui_fail(&err);
 	d->failed = true;
 }
 
@@ -319,15 +319,14 @@ static int apply(void *ctx, struct pack_load *load, struct err *err)
 static void on_problem(void *ctx, enum pack_problem_kind kind, uint64_t offset,
 	struct pack_bytes path, const char *what)
 {
-	char text[ESC_MAX(1024)] = "", at[32] = "";
 	struct diff *d = ctx;
 
 	(void)kind;
-	if (path.at != NULL)
-		esc_name(text, sizeof text, path.at, path.len);
-	if (d->from.source == NULL)
-		snprintf(at, sizeof at, "offset %llu: ", (unsigned long long)offset);
-	fprintf(stderr, "fdump diff: %s%s%s%s\n", text, text[0] ? ": " : "", at, what);
+	ui_problem(&(struct ui_problem){.has_offset = d->from.source == NULL,
+			   .offset = offset,
+			   .path = path,
+			   .what = what},
+		NULL);
 }
 
 static int compare_tree(struct diff *d, struct err *err)
@@ -346,14 +345,10 @@ static int compare_tree(struct diff *d, struct err *err)
 	int got = -1;
 
 	if (d->from.source != NULL ? ui_dump_feed(&d->from, &ro, err) != 0
-				   : (ro.fd = ui_open_input(d->o.file, err)) < 0)
-		return -1;
-	d->base = open(
-		d->o.directory != NULL ? d->o.directory : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (d->base < 0) {
-		err_errno(err, errno, "%s", d->o.directory);
+				   : (ro.fd = ui_open_pack(d->o.file, err)) < 0)
+		return d->from.source != NULL ? -1 : err_prefix(err, "%s", d->o.file);
+	if (ui_options_base(&d->o, &d->base, err) != 0)
 		goto out;
-	}
 	d->feed = pack_feed_new(!d->o.no_xattrs, false, err);
 	d->part = pack_part_new(65536, err);
 	d->digest = pack_digest_new(err);
@@ -366,7 +361,8 @@ static int compare_tree(struct diff *d, struct err *err)
 		got = ui_dump_gaps(&d->from, err);
 	if (got == 0 && result.problems > 0)
 		got = err_set(err, ERR_DAMAGE, "the pack is damaged");
-	close(d->base);
+	if (d->base > 0)
+		close(d->base);
 out:
 	if (ro.fd >= 0)
 		close(ro.fd);
@@ -469,13 +465,13 @@ static int open_dumps(struct diff *d)
 	const struct store_dump *dump;
 
 	if (d->o.store_count == 0 || d->o.arg_count == 0)
-		return ui_usage("diff", "a dump is named by -s STORE DUMP");
+		return ui_usage("a dump is named by -s STORE DUMP");
 	if (d->live && d->o.directory != NULL)
-		return ui_usage("diff", "-C and --live exclude each other");
+		return ui_usage("-C and --live exclude each other");
 	if (!d->live && d->o.directory == NULL && d->o.arg_count == 1)
-		return ui_usage("diff", "with what? Another DUMP, -C DIR, or --live");
+		return ui_usage("with what? Another DUMP, -C DIR, or --live");
 	if (ui_dump_open(&d->from, &d->o, *d->o.args++, &err) != 0)
-		return ui_fail("diff", &err);
+		return ui_fail(&err);
 	dump = dump_source_dump(d->from.source);
 	if (d->live) {
 		snprintf(d->live_base, sizeof d->live_base, "%.*s", (int)dump->base_len,
@@ -483,12 +479,12 @@ static int open_dumps(struct diff *d)
 		d->o.directory = d->live_base;
 	} else if (d->o.directory == NULL &&
 		   ui_dump_another(&d->other, &d->from, *d->o.args++, &err) != 0) {
-		return ui_fail("diff", &err);
+		return ui_fail(&err);
 	}
 	return -1;
 }
 
-static struct diff diff;
+static struct diff diff = {.o = {.file = "-"}};
 
 static int run(void *own, struct err *err)
 {
@@ -504,7 +500,7 @@ static int run(void *own, struct err *err)
 		ui_pipe_ends(1); /* if anything was printed, they differ */
 		if ((d->other.source != NULL ? compare_dumps(d, err) : compare_tree(d, err)) != 0)
 			status = -1;
-		else if (ui_select_unmet(&d->o.select, "diff",
+		else if (ui_select_unmet(&d->o.select,
 				 d->from.source != NULL ? dump_source_dump(d->from.source) : NULL) >
 				 0 ||
 			 d->failed)

@@ -85,7 +85,7 @@ static int print_dump(
 	if (e->damaged) {
 		d->unreadable++;
 		err_set(&why, ERR_DAMAGE, "%.12s: its record can't be read", id);
-		ui_fail("dumps", &why);
+		ui_fail(&why);
 		return 0;
 	}
 	if (!matches(d, &e->dump))

@@ -1,14 +1,13 @@
 /* fdump export: writes a dump as an ordinary pack. */
-#include <stdio.h>
 #include <string.h>
 
 #include "cmd/cmd.h"
 #include "cmd/ui/dump.h"
 #include "cmd/ui/output.h"
+#include "cmd/ui/problem.h"
 #include "cmd/ui/report.h"
 #include "lib/cbor.h"
 #include "lib/err.h"
-#include "lib/esc.h"
 #include "lib/seal.h"
 #include "pack/entry.h"
 #include "pack/load.h"
@@ -111,14 +110,11 @@ static void on_problem(void *ctx, enum pack_problem_kind kind, uint64_t offset,
 	struct pack_bytes path, const char *what)
 {
 	struct export *x = ctx;
-	char text[ESC_MAX(4096)] = "";
 
 	(void)kind;
 	(void)offset;
 	x->damaged++;
-	if (path.at != NULL)
-		esc_name(text, sizeof text, path.at, path.len);
-	fprintf(stderr, "fdump export: %s%s%s\n", text, text[0] ? ": " : "", what);
+	ui_problem(&(struct ui_problem){.path = path, .what = what}, NULL);
 }
 
 static int write_pack(struct export *x, struct ui_dump *d, struct err *err)
@@ -172,7 +168,7 @@ static int run(void *own, struct err *err)
 		got = ui_output_commit(&x.out, err);
 	gaps = ui_dump_gaps(&d, &gap) != 0;
 	if (got == 0 && !gaps && x.damaged == 0)
-		unmet = ui_select_unmet(&o->select, "export", dump_source_dump(d.source));
+		unmet = ui_select_unmet(&o->select, dump_source_dump(d.source));
 	pack_writer_free(x.writer);
 	pack_press_free(x.press);
 	pack_part_free(x.part);

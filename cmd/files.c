@@ -132,12 +132,7 @@ static int find_in(struct files *f, const uint8_t *id, struct err *err)
 	f->unreadable += why.code == ERR_DAMAGE;
 	if (flush(f, err) != 0)
 		return -1;
-	return ui_problem(&(struct ui_problem){.command = "find",
-				  .id = "find.dump",
-				  .json = f->o.json ? stdout : NULL,
-				  .dump_id = id,
-				  .why = &why},
-		err);
+	return ui_problem(&(struct ui_problem){.id = "find.dump", .dump_id = id, .why = &why}, err);
 }
 
 /* Walks one dump, or all if dump is NULL. */
@@ -207,7 +202,7 @@ static int run_find(void *own, struct err *err)
 	struct files *f = own;
 
 	if (*f->o.args[0] == 0)
-		return ui_usage("find", "'': empty PATTERN");
+		return ui_usage("'': empty PATTERN");
 	take_pattern(f, f->o.args[0]);
 	return print(f, NULL, err);
 }

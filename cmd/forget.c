@@ -19,6 +19,7 @@
 #include "lib/buf.h"
 #include "lib/err.h"
 #include "lib/esc.h"
+#include "lib/mem.h"
 
 struct forget {
 	struct ui_options o;
@@ -94,8 +95,8 @@ static int drop(struct forget *f, struct store *s, const struct item *item, stru
 }
 
 /* Reports what happens to a dump, and why. */
-static int tell(const struct forget *f, const struct item *item, const struct dump_candidate *c,
-	const char *store, struct err *err)
+static int tell(
+	const struct item *item, const struct dump_candidate *c, const char *store, struct err *err)
 {
 	char when[UI_SHOW_TIME_MAX], until[6 + UI_SHOW_TIME_MAX] = "", id[13],
 					       agent[ESC_MAX(STORE_NAME_MAX)],
@@ -115,7 +116,7 @@ static int tell(const struct forget *f, const struct item *item, const struct du
 
 	esc_hex(id, item->id, 6);
 	if (!known)
-		return ui_result(f->o.json, "dump", "forget.dump", fields, err,
+		return ui_result("dump", "forget.dump", fields, err,
 			"%-6s  %s  its record can't be read\n", verdict, id);
 	ui_show_time(when, item->at.time);
 	if (locked) {
@@ -124,10 +125,9 @@ static int tell(const struct forget *f, const struct item *item, const struct du
 	}
 	esc_name(agent, sizeof agent, item->at.agent, strlen(item->at.agent));
 	esc_name(name, sizeof name, item->at.name, strlen(item->at.name));
-	return ui_result(f->o.json, "dump", "forget.dump", fields, err,
-		"%-6s  %s  %s  %s/%s%s%s%s  %s\n", verdict, id, when, agent, name,
-		item->not_ok > 0 ? " !" : "", item->fewer_than > 0 ? " <" : "",
-		item->at.clock != DUMP_CLOCK_RIGHT ? " ~" : "",
+	return ui_result("dump", "forget.dump", fields, err, "%-6s  %s  %s  %s/%s%s%s%s  %s\n",
+		verdict, id, when, agent, name, item->not_ok > 0 ? " !" : "",
+		item->fewer_than > 0 ? " <" : "", item->at.clock != DUMP_CLOCK_RIGHT ? " ~" : "",
 		c->keep      ? c->reason
 		: locked     ? until
 		: item->last ? "the last of its name"
@@ -139,9 +139,9 @@ static int judge(struct forget *f, struct store *s, const char *path, size_t fir
 {
 	struct item *items = (struct item *)(void *)f->dumps.data;
 	size_t count = f->dumps.len / sizeof *items, i, n = 0;
-	struct dump_candidate *c = calloc(count, sizeof *c);
-	size_t *at = calloc(count, sizeof *at);
-	int got = c != NULL && at != NULL ? 0 : err_set(err, ERR_NOMEM, "out of memory");
+	struct dump_candidate *c = mem_new(count * sizeof *c, err);
+	size_t *at = mem_new(count * sizeof *at, err);
+	int got = c != NULL && at != NULL ? 0 : -1;
 
 	for (i = first; i < count && got == 0; i++)
 		if (strcmp(items[i].at.agent, items[first].at.agent) == 0 &&
@@ -160,7 +160,7 @@ static int judge(struct forget *f, struct store *s, const char *path, size_t fir
 		if (!c[i].keep)
 			got = drop(f, s, &items[at[i]], err);
 		if (got == 0 && (f->dry_run || !c[i].keep))
-			got = tell(f, &items[at[i]], &c[i], path, err);
+			got = tell(&items[at[i]], &c[i], path, err);
 	}
 	free(c);
 	free(at);
@@ -185,7 +185,7 @@ static int drop_named(struct forget *f, struct store *s, const char *path, struc
 					strcmp(items[i].at.name, items[k].at.name) != 0;
 		got = drop(f, s, &items[i], err);
 		if (got == 0)
-			got = tell(f, &items[i], &c, path, err);
+			got = tell(&items[i], &c, path, err);
 	}
 	return got;
 }
@@ -215,9 +215,9 @@ static int forget_in(struct forget *f, struct store *s, struct err *err)
 	items = (struct item *)(void *)f->dumps.data;
 	count = f->dumps.len / sizeof *items;
 	/* Sort in the order in which they were made. */
-	dated = calloc(count + 1, sizeof(struct dump_dated *));
+	dated = mem_new((count + 1) * sizeof(struct dump_dated *), err);
 	if (dated == NULL)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return -1;
 	for (i = 0; i < count; i++)
 		dated[i] = &items[i].at;
 	dump_order(dated, count, (int64_t)time(NULL));
@@ -238,7 +238,7 @@ static int forget_all(struct forget *f, struct err *err)
 	const enum store_mode mode = f->dry_run ? STORE_READ : STORE_WRITE;
 	struct ui_stores s = {.count = 0};
 	size_t i;
-	int got = ui_stores_new(&s, f->o.stores, f->o.store_count, &f->o.access, err);
+	int got = ui_stores_new(&s, f->o.stores, f->o.store_count, false, &f->o.access, err);
 
 	for (i = 0; i < s.count && got == 0; i++)
 		if (store_directory(s.stores[i]) == NULL)
@@ -251,11 +251,9 @@ static int forget_all(struct forget *f, struct err *err)
 			forget_in(f, s.stores[i], &why) != 0) {
 			f->failed++;
 			f->status = err_exit_status(why.code);
-			ui_problem(&(struct ui_problem){.command = "forget",
-					   .id = "forget.store",
-					   .json = f->o.json ? stdout : NULL,
-					   .store = f->o.stores[i],
-					   .why = &why},
+			ui_problem(
+				&(struct ui_problem){
+					.id = "forget.store", .store = f->o.stores[i], .why = &why},
 				NULL);
 		}
 		if (f->gone > before && store_directory(s.stores[i]) == NULL)
@@ -280,7 +278,7 @@ static int forget(struct forget *f, struct err *err)
 	if (!f->met && f->failed == 0 && (f->o.agent != NULL || f->name != NULL))
 		return err_set(err, ERR_NOTFOUND, "%s/%s: no such dump (fdump dumps lists them)",
 			f->o.agent != NULL ? f->o.agent : "*", f->name != NULL ? f->name : "*");
-	if (ui_result(f->o.json, "result", "forget.result",
+	if (ui_result("result", "forget.result",
 		    (struct ui_field[]){UI_BOOL("dry_run", f->dry_run),
 			    UI_INT("forgotten", f->gone), UI_INT("locked", f->locked),
 			    UI_INT("unreadable", f->unreadable), {0}},
@@ -372,12 +370,11 @@ static int run(void *own, struct err *err)
 	if (f->dry_run)
 		ui_pipe_ends(UI_OK);
 	if (f->o.store_count == 0 || f->ruled == (f->o.arg_count > 0))
-		return ui_usage(
-			"forget", "needs -s STORE, and either --keep-... rules or DUMPs, not both");
+		return ui_usage("needs -s STORE, and either --keep-... rules or DUMPs, not both");
 	if (!f->ruled && f->name != NULL)
-		return ui_usage("forget", "--name goes with --keep-... rules");
+		return ui_usage("--name goes with --keep-... rules");
 	if (!f->dry_run && !f->yes && (!isatty(0) || f->o.json))
-		return ui_usage("forget",
+		return ui_usage(
 			f->o.json ? "--json does not ask: --dry-run shows what would be deleted, "
 				    "--yes does it"
 				  : "without a terminal to ask: --dry-run shows what would be "

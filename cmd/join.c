@@ -11,6 +11,7 @@
 #include "cmd/manager/proto.h"
 #include "cmd/store/proto.h"
 #include "cmd/ui/install.h"
+#include "cmd/ui/loop.h"
 #include "cmd/ui/options.h"
 #include "cmd/ui/report.h"
 #include "cmd/ui/result.h"
@@ -21,9 +22,7 @@
 #include "lib/file.h"
 #include "lib/key.h"
 #include "lib/pass.h"
-#include "lib/pool.h"
 #include "rpc/join.h"
-#include "rpc/loop.h"
 
 #define POLL_MS  200
 #define START_MS 60000 /* wait no longer for the first backup to begin */
@@ -38,9 +37,7 @@ struct join {
 	char store_path[PATH_MAX];
 	bool made_store; /* it was not there before */
 	struct rpc_token token;
-	struct rpc_loop *loop;
-	struct rpc_async wake;
-	struct pool *pool;
+	struct ui_loop loop;
 	struct err err;
 	bool joined;
 };
@@ -71,10 +68,9 @@ static int read_token(struct join *j, bool from_input, struct err *err)
 /* --- what comes with the certificate ------------------------------------------- */
 
 /* Saves a public key in a file named by the first digits of its id. Prints the id. */
-static int write_recipient(
-	const struct join *j, const char *dir, const struct cbormap_blob *file, struct err *err)
+static int write_recipient(const char *dir, const struct cbormap_blob *file, struct err *err)
 {
-	char path[PATH_MAX], id_text[KEY_ID_TEXT];
+	char path[PATH_MAX], id_text[KEY_ID_TEXT], name[16];
 	uint8_t id[KEY_ID_LEN];
 	struct key_file key;
 
@@ -84,11 +80,12 @@ static int write_recipient(
 		return err_set(err, ERR_FORMAT, "the manager sent a secret key");
 	key_id(key.public, id);
 	key_id_text(id, id_text);
-	if ((size_t)snprintf(path, sizeof path, "%s/%.8s.pub", dir, id_text) >= sizeof path)
-		return err_set(err, ERR_LIMIT, "%.64s...: the path is too long", dir);
-	if (file_write(path, file->bytes, file->len, key.kind & KEY_SHARED ? 0600 : 0644, err) != 0)
+	snprintf(name, sizeof name, "%.8s.pub", id_text);
+	if (ui_path(path, dir, name, err) != 0 ||
+		file_write(path, file->bytes, file->len, key.kind & KEY_SHARED ? 0600 : 0644,
+			err) != 0)
 		return -1;
-	return ui_result(j->o.json, "recipient", "join.recipient",
+	return ui_result("recipient", "join.recipient",
 		(struct ui_field[]){UI_STRING("key", id_text), UI_STRING("path", path), {0}}, err,
 		"Backups are sealed to the key %s\n", id_text);
 }
@@ -128,16 +125,11 @@ static int on_take(void *arg, const struct rpc_enroll_result *result, struct err
 	if (ret == 0 && !manager)
 		chmod(dir, 0755);
 	for (i = 0; i < result->recipient_count && ret == 0; i++)
-		ret = write_recipient(j, dir, &result->recipients[i], err);
+		ret = write_recipient(dir, &result->recipients[i], err);
 	return ret;
 }
 
 /* --- joining ------------------------------------------------------------------- */
-
-static void on_wake(void *arg)
-{
-	pool_drain(((struct join *)arg)->pool);
-}
 
 static void on_done(void *arg, const struct err *err)
 {
@@ -146,7 +138,7 @@ static void on_done(void *arg, const struct err *err)
 	j->joined = err == NULL;
 	if (err != NULL)
 		j->err = *err;
-	rpc_loop_stop(j->loop);
+	rpc_loop_stop(j->loop.loop);
 }
 
 static int enrol(struct join *j, struct err *err)
@@ -156,23 +148,19 @@ static int enrol(struct join *j, struct err *err)
 		.arg = j,
 		.take = on_take,
 		.done = on_done};
-	int ret = -1;
+	int ret = ui_loop_start(&j->loop, 1, 16, err);
 
-	j->loop = rpc_loop_new(err);
-	if (j->loop == NULL)
-		return -1;
-	rpc_async_start(&j->wake, j->loop, on_wake, j);
-	j->pool = pool_new(1, 16, rpc_async_send, &j->wake, err);
-	opts.pool = j->pool;
-	if (j->pool != NULL && rpc_join_start(j->loop, &opts, err) != NULL) {
-		rpc_loop_run(j->loop);
-		ret = j->joined ? 0 : -1;
-		if (ret != 0)
+	opts.pool = j->loop.pool;
+	if (ret == 0 && rpc_join_start(j->loop.loop, &opts, err) == NULL)
+		ret = -1;
+	if (ret == 0) {
+		rpc_loop_run(j->loop.loop);
+		if (!j->joined) {
 			*err = j->err;
+			ret = -1;
+		}
 	}
-	pool_free(j->pool);
-	rpc_async_stop(&j->wake);
-	rpc_loop_free(j->loop);
+	ui_loop_stop(&j->loop);
 	return ret;
 }
 
@@ -241,8 +229,8 @@ static int note(const struct join *j, struct err *err)
 {
 	char path[PATH_MAX];
 
-	if ((size_t)snprintf(path, sizeof path, "%s/recipients", j->role.config) >= sizeof path)
-		return err_set(err, ERR_LIMIT, "%.64s...: the path is too long", j->role.config);
+	if (ui_path(path, j->role.config, "recipients", err) != 0)
+		return -1;
 	ui_install_note(j->role.dir);
 	ui_install_note(path);
 	if (j->token.role == RPC_STORE)
@@ -348,7 +336,7 @@ static int show_first(struct join *j, const struct manager_record *ended, struct
 			ended->job, colon, text);
 		return 0;
 	}
-	return ui_result(j->o.json, "run", "join.run",
+	return ui_result("run", "join.run",
 		(struct ui_field[]){UI_STRING("job", ended->job),
 			UI_STRING("result", manager_result_name(ended->result)),
 			UI_STRING("what", text), {0}},
@@ -393,7 +381,7 @@ static int tell(struct join *j, struct err *err)
 	if (usual && kind != RPC_OPERATOR && kind != RPC_MANAGER)
 		started = ui_install_start(unit);
 	j->wait = kind == RPC_AGENT && (j->wait || started == 0);
-	if (ui_result(j->o.json, "result", "join.result",
+	if (ui_result("result", "join.result",
 		    (struct ui_field[]){UI_STRING("role", role), UI_STRING("name", j->token.name),
 			    UI_STRING("manager", j->token.manager),
 			    UI_BOOL("started", started == 0), {0}},
@@ -450,8 +438,8 @@ static int run(void *own, struct err *err)
 	int made = 1, ret = -1;
 
 	if (word != NULL && strcmp(word, "-") != 0)
-		return ui_usage("join", "a token can't be an argument: 'fdump join' asks for it, "
-					"or reads it from standard input with '-'");
+		return ui_usage("a token can't be an argument: 'fdump join' asks for it, "
+				"or reads it from standard input with '-'");
 	if (read_token(j, word != NULL, err) != 0 || find_role(j, err) != 0 || look(j, err) != 0 ||
 		note(j, err) != 0)
 		goto out;

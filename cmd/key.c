@@ -65,8 +65,7 @@ static int report(const struct options *opt, const char *done, const struct key_
 
 	key_id_text(half->id, id);
 	esc_name(shown, sizeof shown, opt->file, strlen(opt->file));
-	return ui_result(opt->o.json, "key", id, (struct ui_field[]){KEY_FIELDS(file->kind), {0}},
-		err,
+	return ui_result("key", id, (struct ui_field[]){KEY_FIELDS(file->kind), {0}}, err,
 		"%s key %s\n  secret half  %s  opens; keep it safe, and a copy elsewhere\n"
 		"  public half  %s.pub  seals%s\n",
 		done, id, shown, shown,
@@ -178,7 +177,7 @@ static int run_show(void *own, struct err *err)
 	key_id_text(id, text);
 	kind = file.kind;
 	seal_wipe(&file, sizeof file);
-	return ui_result(opt->o.json, "key", text, (struct ui_field[]){KEY_FIELDS(kind), {0}}, err,
+	return ui_result("key", text, (struct ui_field[]){KEY_FIELDS(kind), {0}}, err,
 		"key        %s\nhalf       %s\nshared     %s\n%s%s", text,
 		kind & KEY_SECRET ? "secret" : "public", kind & KEY_SHARED ? "yes" : "no",
 		kind & KEY_SECRET ? "protected  " : "",
@@ -247,7 +246,7 @@ static int run(void *own, struct err *err)
 
 	opt->file = opt->o.args[0];
 	if (opt->no_pass && opt->pass_file != NULL)
-		return ui_usage("key", "--no-passphrase and --passphrase-file exclude each other");
+		return ui_usage("--no-passphrase and --passphrase-file exclude each other");
 	return opt->o.verb->run(opt, err);
 }
 

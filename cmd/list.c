@@ -9,7 +9,6 @@
  * A stream, or a file whose end is damaged, is read in sequence.
  */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -17,11 +16,12 @@
 #include "cmd/cmd.h"
 #include "cmd/ui/line.h"
 #include "cmd/ui/options.h"
+#include "cmd/ui/problem.h"
 #include "cmd/ui/report.h"
-#include "cmd/ui/show.h"
 #include "lib/err.h"
 #include "lib/fs.h"
 #include "lib/lane.h"
+#include "lib/mem.h"
 #include "pack/follow.h"
 #include "pack/read.h"
 #include "pack/seek.h"
@@ -31,7 +31,6 @@
 
 struct list {
 	struct ui_options o;
-	const char *name;
 	bool sums;
 	enum ui_line_format format;
 
@@ -86,14 +85,16 @@ static int fetch(void *ctx, void *worker, void *job_, struct err *err)
 	return 0;
 }
 
-/* Reports that an entry can't be listed. */
-static void refused(const struct list *l, const struct pack_bytes path, const char *why)
+/* Reports a problem with an entry. offset: in the pack; -1: not known. */
+static void tell(
+	const struct list *l, int64_t offset, const struct pack_bytes path, const char *what)
 {
-	char *text = path.at != NULL ? ui_show_name(path) : NULL;
-
-	fprintf(stderr, "fdump list: %s: %s%s%s\n", l->name, text != NULL ? text : "",
-		text != NULL ? ": " : "", why);
-	free(text);
+	ui_problem(&(struct ui_problem){.file = l->o.file,
+			   .has_offset = offset >= 0,
+			   .offset = (uint64_t)offset,
+			   .path = path,
+			   .what = what},
+		NULL);
 }
 
 static int print(void *ctx, void *worker, void *job_, struct err *err)
@@ -116,7 +117,7 @@ static int print(void *ctx, void *worker, void *job_, struct err *err)
 		job->last_block = start + r.block;
 		job->last_at = r.at;
 		if (got == 2) {
-			refused(l, r.head.path, job->bad.message);
+			tell(l, -1, r.head.path, job->bad.message);
 			job->refused++;
 			job->bad = (struct err){0};
 		} else if (ui_select_test(&l->o.select, r.head.path.at, r.head.path.len,
@@ -206,9 +207,9 @@ static int list_by_index(struct list *l, struct err *err)
 	if (worker_count > l->left)
 		worker_count = l->left > 0 ? l->left : 1;
 	job_count = worker_count * 2;
-	jobs = calloc(job_count, sizeof *jobs);
+	jobs = mem_new(job_count * sizeof *jobs, err);
 	if (jobs == NULL)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return -1;
 	for (i = 0; i < job_count; i++) {
 		ui_line_init(&jobs[i].line, l->format, l->o.numeric_owner, l->tz);
 		all[i] = &jobs[i];
@@ -233,11 +234,9 @@ static void on_problem(void *ctx, enum pack_problem_kind kind, uint64_t offset,
 	struct pack_bytes path, const char *what)
 {
 	struct list *l = ctx;
-	char text[600];
 
 	(void)kind;
-	snprintf(text, sizeof text, "%s (offset %llu)", what, (unsigned long long)offset);
-	refused(l, path, text);
+	tell(l, (int64_t)offset, path, what);
 	l->problems++;
 }
 
@@ -308,7 +307,7 @@ static int list(struct list *l, struct err *err)
 	/* Reading in sequence can only help if the index is bad. */
 	if (err->code != ERR_DAMAGE && err->code != ERR_FORMAT && err->code != ERR_LIMIT)
 		return -1;
-	fprintf(stderr, "fdump list: %s: %s: reading all of it\n", l->name, err->message);
+	ui_say("list", "%s: %s: reading all of it", l->o.file, err->message);
 	*err = (struct err){0};
 	return list_in_sequence(l, err);
 }
@@ -319,11 +318,10 @@ static int run(void *own, struct err *err)
 {
 	struct list *l = own;
 	const char *word = l->o.args[0];
-	char *shown;
 	int status;
 
 	if (l->o.verbose + l->o.json + l->sums + l->o.null > 1)
-		return ui_usage("list", "-v, --json, --sums and --null exclude each other");
+		return ui_usage("-v, --json, --sums and --null exclude each other");
 	l->format = l->o.verbose ? UI_LINE_VERBOSE
 		    : l->o.json  ? UI_LINE_JSON
 		    : l->sums    ? UI_LINE_SUM
@@ -333,25 +331,22 @@ static int run(void *own, struct err *err)
 	if (status >= 0)
 		return status;
 	buf_init(&l->places, PLACES_MAX);
-	shown = ui_show_name((struct pack_bytes){(const uint8_t *)l->o.file, strlen(l->o.file)});
-	l->name = shown != NULL ? shown : "?";
 	ui_pipe_ends(UI_OK);
 	if (list(l, err) != 0) {
-		err_prefix(err, "%s", l->name);
-		status = ui_fail("list", err);
+		err_prefix(err, "%s", l->o.file);
+		status = ui_fail(err);
 	} else {
 		status = l->problems > 0 ? UI_DAMAGE : UI_OK;
-		if (ui_select_unmet(&l->o.select, "list", NULL) > 0 && status == UI_OK)
+		if (ui_select_unmet(&l->o.select, NULL) > 0 && status == UI_OK)
 			status = UI_FAILED;
 	}
 	if (status >= UI_FAILED && strcmp(l->o.file, "-") == 0)
-		ui_input_hint("list", word);
+		ui_input_hint(word);
 	if (l->fd > 0)
 		close(l->fd);
 	buf_fini(&l->places);
 	pack_seek_free(l->seek);
 	tz_free(l->tz);
-	free(shown);
 	return status;
 }
 

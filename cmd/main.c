@@ -21,19 +21,11 @@
 #include "cmd/ui/command.h"
 #include "cmd/ui/options.h"
 #include "cmd/ui/report.h"
+#include "cmd/ui/result.h"
 #include "lib/err.h"
 #include "lib/fs.h"
 #include "lib/hash.h"
 #include "rpc/tls.h"
-
-static const struct ui_command *find(const char *name)
-{
-	const struct ui_command *const *c;
-
-	for (c = cmd_all; *c != NULL && strcmp((*c)->name, name) != 0; c++)
-		continue;
-	return *c;
-}
 
 /* Reports an unknown command. Other programs have other names for some of ours. Returns the exit
  * status. */
@@ -76,21 +68,22 @@ static int run(const struct ui_command *c, int argc, char **argv)
 	struct err err = {0};
 	int status, failed;
 
-	if (ui_fail_wants_json(argc, argv))
-		ui_fail_json(stdout);
+	ui_report_start(c->name);
+	ui_result_json(ui_fail_wants_json(argc, argv) ? stdout : NULL);
 	status = ui_options_parse(c, argc, argv);
 	if (status < 0) {
+		ui_result_json(o->json ? stdout : NULL); /* the word may have been a value */
 		if (hash_crypto_init(&err) == 0)
 			status = (c->run != NULL ? c->run : o->verb->run)(o, &err);
 		if (status < 0)
-			status = ui_fail(c->name, &err);
+			status = ui_fail(&err);
 	}
 	ui_options_fini(o);
 	/* Output that can't be written is a failure of the command. */
 	errno = 0;
 	if (fflush(stdout) != 0 || ferror(stdout)) {
 		err_errno(&err, errno != 0 ? errno : EIO, "standard output");
-		failed = ui_fail(c->name, &err);
+		failed = ui_fail(&err);
 		status = status < UI_FAILED ? failed : status;
 	}
 	ui_fail_end(status);
@@ -105,7 +98,7 @@ static int version(void)
 	const char *gcm = hash_crypto_init(&err) == 0 ? rpc_tls_gcm(&err) : NULL;
 
 	if (gcm == NULL)
-		return ui_fail(NULL, &err);
+		return ui_fail(&err);
 	printf("fdump " FDUMP_VERSION "\nTLS: AES-GCM by %s\n", gcm);
 	return UI_OK;
 }
@@ -122,7 +115,7 @@ int main(int argc, char **argv)
 	cmd_guard();
 	fs_raise_file_limit();
 	self = self != NULL ? self + 1 : argc > 0 ? argv[0] : "fdump";
-	if (strncmp(self, "fdump-", 6) == 0 && (c = find(self + 6)) != NULL)
+	if (strncmp(self, "fdump-", 6) == 0 && (c = cmd_named(self + 6)) != NULL)
 		return run(c, argc, argv);
 	if (argc < 2) {
 		help(stderr);
@@ -138,7 +131,7 @@ int main(int argc, char **argv)
 		return version();
 	if (strcmp(argv[1], "completion") == 0)
 		return run(&cmd_completion, argc - 1, argv + 1);
-	c = find(argv[wants_help ? 2 : 1]);
+	c = cmd_named(argv[wants_help ? 2 : 1]);
 	if (c == NULL)
 		return unknown(argv[wants_help ? 2 : 1]);
 	if (wants_help) {

@@ -5,9 +5,7 @@
 #include "cmd/cmd.h"
 
 #include <jansson.h>
-#include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -22,7 +20,6 @@
 #include "lib/civil.h"
 #include "lib/err.h"
 #include "lib/esc.h"
-#include "lib/hash.h"
 #include "lib/name.h"
 #include "lib/tz.h"
 
@@ -40,12 +37,9 @@ static void on_problem(void *ctx, const char *file, unsigned line, const char *w
 
 	if (++opt->problems > SHOWN_MAX)
 		return;
-	ui_problem(&(struct ui_problem){.command = "manager",
-			   .id = "manager.config",
-			   .json = opt->o.json ? stdout : NULL,
-			   .file = file,
-			   .line = line,
-			   .what = what},
+	ui_problem(
+		&(struct ui_problem){
+			.id = "manager.config", .file = file, .line = line, .what = what},
 		NULL);
 }
 
@@ -180,7 +174,7 @@ static int run_check(void *own, struct err *err)
 	if (opt->o.agent != NULL)
 		got = print_plan(opt, config, err);
 	if (got == 0 && (opt->o.json || opt->o.agent == NULL))
-		got = ui_result(opt->o.json, "result", "manager.check",
+		got = ui_result("result", "manager.check",
 			(struct ui_field[]){UI_INT("files", config->file_count),
 				UI_INT("jobs", config->job_count),
 				UI_INT("stores", config->all_stores.count), {0}},
@@ -194,10 +188,7 @@ static int run_check(void *own, struct err *err)
 
 static int run_service(void *own, struct err *err)
 {
-	const struct options *opt = own;
-
-	(void)err;
-	return cmd_manager_service(opt->o.config, opt->o.state);
+	return cmd_manager_service(own, err);
 }
 
 static struct options manager_options;

@@ -3,10 +3,13 @@
  * manager.conf is the same on every manager; the settings of this machine are in local.conf beside
  * it.
  */
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stddef.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -19,18 +22,16 @@
 #include "cmd/manager/syntax.h"
 #include "cmd/ui/conf.h"
 #include "cmd/ui/fleet.h"
-#include "cmd/ui/hook.h"
 #include "cmd/ui/log.h"
-#include "cmd/ui/report.h"
+#include "cmd/ui/loop.h"
+#include "cmd/ui/options.h"
 #include "cmd/ui/role.h"
 #include "lib/buf.h"
 #include "lib/err.h"
-#include "lib/hash.h"
-#include "lib/notify.h"
-#include "rpc/loop.h"
 
-#define SHUTDOWN_MS 10000
-#define END_LOOK_MS 20
+#define HOOK_INPUT_MAX 4096 /* bytes; writing as many to an empty pipe never blocks */
+
+extern char **environ;
 
 /* The settings in local.conf. */
 struct texts {
@@ -45,12 +46,9 @@ struct serve {
 	struct ui_role role;
 	struct local local;
 	char config_path[PATH_MAX + 16];
-	struct rpc_loop *loop;
-	struct rpc_signal term, interrupt, hangup, child;
-	struct rpc_timer end;
+	struct ui_loop loop;
+	struct rpc_signal child;
 	struct manager_service *service;
-	bool ending;
-	int64_t end_ms; /* when the service ends in any case */
 };
 
 /* --- configuration ---------------------------------------------------------- */
@@ -122,6 +120,43 @@ static void on_access(void *ctx, const struct rpc_access *access)
 	ui_log_access(access);
 }
 
+/* Starts a program with some bytes on its standard input, and does not wait for it. Its output goes
+ * to the log. Returns 0, or -1 with err set: ERR_NOTFOUND if the program does not exist or is not
+ * executable. */
+static int start_hook(const char *program, const void *input, size_t len, struct err *err)
+{
+	const char *const argv[] = {program, NULL};
+	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attr;
+	sigset_t none, usual;
+	int fds[2], got;
+	pid_t pid;
+
+	assert(len <= HOOK_INPUT_MAX);
+	if (pipe2(fds, O_CLOEXEC) != 0)
+		return err_errno(err, errno, "pipe");
+	sigemptyset(&none);
+	sigfillset(&usual);
+	posix_spawn_file_actions_init(&actions);
+	posix_spawnattr_init(&attr);
+	posix_spawn_file_actions_adddup2(&actions, fds[0], STDIN_FILENO);
+	posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO);
+	posix_spawnattr_setsigmask(&attr, &none);
+	posix_spawnattr_setsigdefault(&attr, &usual);
+	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+	got = posix_spawn(&pid, program, &actions, &attr, (char *const *)(uintptr_t)argv, environ);
+	posix_spawn_file_actions_destroy(&actions);
+	posix_spawnattr_destroy(&attr);
+	close(fds[0]);
+	/* The pipe has room for all of it. */
+	if (got == 0)
+		(void)!write(fds[1], input, len);
+	close(fds[1]);
+	if (got == ENOENT || got == EACCES)
+		return err_set(err, ERR_NOTFOUND, "hook %s: not found, or not executable", program);
+	return got == 0 ? 0 : err_errno(err, got, "hook %s", program);
+}
+
 /* Logs an alarm, and runs the hook with the alarm as a line of JSON on its standard input. Returns
  * false if it should be tried again. */
 static bool on_alarm(void *ctx, const char *hook, const struct manager_alarm_row *row, bool raised)
@@ -136,11 +171,11 @@ static bool on_alarm(void *ctx, const char *hook, const struct manager_alarm_row
 		row->job[0] != 0 ? ", job " : "", row->job, row->state, row->reason);
 	if (hook == NULL)
 		return true;
-	buf_init(&line, UI_HOOK_INPUT_MAX);
+	buf_init(&line, HOOK_INPUT_MAX);
 	if (ui_fleet_json_put("alarm", raised ? "alarm.raised" : "alarm.over",
 		    manager_service_name(s->service), manager_alarm_fields, row, &line,
 		    &err) != 0 ||
-		ui_hook_start(hook, line.data, line.len, &err) != 0) {
+		start_hook(hook, line.data, line.len, &err) != 0) {
 		ui_log(UI_LOG_ERROR, "alarm: %s", err.message);
 		ret = err.code == ERR_NOTFOUND; /* trying again would not help */
 	}
@@ -162,40 +197,23 @@ static void on_child(void *arg)
 				WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
 }
 
-static void on_end(void *arg)
+static void on_end(void *ctx)
 {
-	struct serve *s = arg;
-
-	if (manager_service_is_idle(s->service) || rpc_loop_now_ms(s->loop) > s->end_ms)
-		rpc_loop_stop(s->loop);
-	else
-		rpc_timer_start(&s->end, s->loop, END_LOOK_MS, on_end, s);
+	manager_service_shutdown(((struct serve *)ctx)->service);
 }
 
-static void on_term(void *arg)
+static bool is_idle(void *ctx)
 {
-	struct serve *s = arg;
-
-	if (s->ending) {
-		rpc_loop_stop(s->loop);
-		return;
-	}
-	s->ending = true;
-	ui_log(UI_LOG_NOTICE, "ending");
-	notify_send("STOPPING=1");
-	manager_service_shutdown(s->service);
-	s->end_ms = rpc_loop_now_ms(s->loop) + SHUTDOWN_MS;
-	on_end(s);
+	return manager_service_is_idle(((struct serve *)ctx)->service);
 }
 
 /* Reads configuration, certificates and public keys again. If that fails, nothing changes. */
-static void on_hangup(void *arg)
+static void reload(void *ctx)
 {
-	struct serve *s = arg;
+	struct serve *s = ctx;
 	struct manager_config *config;
 	struct err err = {0};
 
-	notify_send("RELOADING=1");
 	config = load_config(s, &err);
 	if (config != NULL && manager_service_reload(s->service, &err) != 0) {
 		manager_config_free(config);
@@ -207,7 +225,6 @@ static void on_hangup(void *arg)
 		manager_service_config(s->service, config);
 		ui_log(UI_LOG_NOTICE, "reloaded");
 	}
-	notify_send("READY=1");
 }
 
 /* --- start and stop ----------------------------------------------------------- */
@@ -240,12 +257,11 @@ static int set_up(struct serve *s, struct err *err)
 	opts.config = load_config(s, err);
 	if (opts.config == NULL)
 		return -1;
-	s->loop = rpc_loop_new(err);
-	if (s->loop == NULL) {
+	if (ui_loop_start(&s->loop, 0, 0, err) != 0) {
 		manager_config_free(opts.config);
 		return -1;
 	}
-	opts.loop = s->loop;
+	opts.loop = s->loop.loop;
 	opts.host = any(s->local.listen.host);
 	opts.port = s->local.listen.port;
 	opts.enroll_host = any(s->local.enroll.host);
@@ -255,45 +271,26 @@ static int set_up(struct serve *s, struct err *err)
 	s->service = manager_service_new(&opts, err);
 	if (s->service == NULL)
 		return -1;
-	rpc_signal_start(&s->term, s->loop, SIGTERM, on_term, s);
-	rpc_signal_start(&s->interrupt, s->loop, SIGINT, on_term, s);
-	rpc_signal_start(&s->hangup, s->loop, SIGHUP, on_hangup, s);
-	rpc_signal_start(&s->child, s->loop, SIGCHLD, on_child, s);
+	rpc_signal_start(&s->child, s->loop.loop, SIGCHLD, on_child, s);
 	return 0;
 }
 
-static void tear_down(struct serve *s)
+int cmd_manager_service(const struct ui_options *o, struct err *err)
 {
-	if (s->loop != NULL) {
-		rpc_timer_stop(&s->end);
-		rpc_signal_stop(&s->term);
-		rpc_signal_stop(&s->interrupt);
-		rpc_signal_stop(&s->hangup);
-		rpc_signal_stop(&s->child);
-	}
-	manager_service_free(s->service);
-	rpc_loop_free(s->loop);
-}
-
-int cmd_manager_service(const char *config, const char *state)
-{
-	struct serve s = {.ending = false};
-	struct err err = {0};
-	int status;
+	struct serve s = {.loop = {.ctx = &s, .end = on_end, .idle = is_idle, .reload = reload}};
+	int ret = ui_role_set(&s.role, o->config, o->state, "manager", err);
 
 	ui_log_start(false);
-	if (hash_crypto_init(&err) != 0 ||
-		ui_role_set(&s.role, config, state, "manager", &err) != 0 ||
-		set_up(&s, &err) != 0) {
-		status = ui_fail("manager", &err);
-		tear_down(&s);
-		return status;
+	if (ret == 0)
+		ret = set_up(&s, err);
+	if (ret == 0) {
+		ui_log(UI_LOG_NOTICE, "manager %s, port %u, enrolment port %u",
+			manager_service_name(s.service), manager_service_port(s.service),
+			manager_service_enroll_port(s.service));
+		ui_loop_serve(&s.loop);
 	}
-	ui_log(UI_LOG_NOTICE, "manager %s, port %u, enrolment port %u",
-		manager_service_name(s.service), manager_service_port(s.service),
-		manager_service_enroll_port(s.service));
-	notify_send("READY=1");
-	rpc_loop_run(s.loop);
-	tear_down(&s);
-	return UI_OK;
+	rpc_signal_stop(&s.child);
+	manager_service_free(s.service);
+	ui_loop_stop(&s.loop);
+	return ret;
 }

@@ -28,8 +28,6 @@
 struct options {
 	struct ui_options o; /* .select: its patterns */
 	bool reproducible;
-	const char *to[PACK_KEYBLOCK_WRAPS];
-	size_t to_count;
 	uint8_t key_payload[PACK_KEYBLOCK_MAX], payload_key[SEAL_KEY_LEN];
 	struct pack_create_options create;
 	/* The paths: arguments, then lines of files_from. */
@@ -40,31 +38,10 @@ struct options {
 	bool any_path, told_cut;
 };
 
-static int take_recipient(void *own, const char *file, struct err *err)
-{
-	struct options *o = own;
-
-	if (o->to_count == PACK_KEYBLOCK_WRAPS)
-		return err_set(err, ERR_USAGE, "over %d keys", PACK_KEYBLOCK_WRAPS);
-	o->to[o->to_count++] = file;
-	return 0;
-}
-
-/* Returns the stream for JSON: standard output, or standard error if the pack goes there. */
-static FILE *json_to(const struct options *o)
-{
-	return o->o.file != NULL && strcmp(o->o.file, "-") != 0 ? stdout : stderr;
-}
-
 /* Reports a note, which does not change the exit status. */
-static void note(const struct options *o, const char *what)
+static void note(const char *what)
 {
-	ui_problem(&(struct ui_problem){.command = "pack",
-			   .id = "pack.note",
-			   .json = o->o.json ? json_to(o) : NULL,
-			   .note = true,
-			   .what = what},
-		NULL);
+	ui_problem(&(struct ui_problem){.id = "pack.note", .note = true, .what = what}, NULL);
 }
 
 /* Reports that a leading "/" or ".." is not stored (once), and that a PATH is a link that is not
@@ -82,7 +59,7 @@ static void tell_path(struct options *o, const char *path)
 		return;
 	snprintf(text, sizeof text,
 		"%s is a symbolic link: only the link is packed (%s/ follows it)", path, path);
-	note(o, text);
+	note(text);
 }
 
 static int next_root(void *ctx, const char **path, struct err *err)
@@ -116,13 +93,10 @@ static void on_progress(void *ctx, uint64_t bytes, uint64_t entries)
 
 static void on_problem(void *ctx, const char *path, size_t len, const char *what)
 {
-	struct options *o = ctx;
-
-	ui_problem(&(struct ui_problem){.command = "pack",
-			   .id = "pack.problem",
-			   .json = o->o.json ? json_to(o) : NULL,
-			   .path = {(const uint8_t *)path, len},
-			   .what = what},
+	(void)ctx;
+	ui_problem(
+		&(struct ui_problem){
+			.id = "pack.problem", .path = {(const uint8_t *)path, len}, .what = what},
 		NULL);
 }
 
@@ -145,7 +119,7 @@ static void on_border(void *ctx, const char *path, size_t len)
 		return;
 	snprintf(text, sizeof text, "%.*s: another file system is mounted there: not gone into",
 		(int)len, path);
-	note(o, text);
+	note(text);
 }
 
 static bool excluded(void *ctx, const char *path, size_t len, bool is_dir)
@@ -158,16 +132,16 @@ static bool excluded(void *ctx, const char *path, size_t len, bool is_dir)
 /* Makes the KEY block of a sealed pack. */
 static int seal(struct options *o, struct err *err)
 {
-	struct key_public *keys = calloc(o->to_count + 1, sizeof *keys);
-	struct pack_recipients to = {.keys = keys, .key_count = o->to_count};
+	struct key_public *keys = calloc(o->o.to_count + 1, sizeof *keys);
+	struct pack_recipients to = {.keys = keys, .key_count = o->o.to_count};
 	struct pass pass;
 	size_t i;
 	int got = 0;
 
 	if (keys == NULL)
 		return err_set(err, ERR_NOMEM, "out of memory");
-	for (i = 0; i < o->to_count && got == 0; i++)
-		got = key_public_load(o->to[i], &keys[i], err);
+	for (i = 0; i < o->o.to_count && got == 0; i++)
+		got = key_public_load(o->o.to[i], &keys[i], err);
 	if (got == 0 && o->o.unseal.passphrase_file != NULL) {
 		got = pass_ask(o->o.unseal.passphrase_file, "the pack", &pass, err);
 		to.passes = &pass;
@@ -178,7 +152,7 @@ static int seal(struct options *o, struct err *err)
 			o->payload_key, err);
 	if (to.pass_count > 0)
 		pass_wipe(&pass);
-	for (i = 0; i < o->to_count; i++)
+	for (i = 0; i < o->o.to_count; i++)
 		key_public_wipe(&keys[i]);
 	free(keys);
 	o->create.writer.key_payload = o->key_payload;
@@ -203,7 +177,7 @@ static int prepare(struct options *o, struct ui_output *out, struct err *err)
 {
 	struct timespec now;
 
-	if ((o->to_count > 0 || o->o.unseal.passphrase_file != NULL) && seal(o, err) != 0)
+	if ((o->o.to_count > 0 || o->o.unseal.passphrase_file != NULL) && seal(o, err) != 0)
 		return -1;
 	if (ui_output_open(out, o->o.file, err) != 0)
 		return -1;
@@ -212,12 +186,8 @@ static int prepare(struct options *o, struct ui_output *out, struct err *err)
 		if (o->list == NULL)
 			return err_errno(err, errno, "%s", o->o.files_from);
 	}
-	o->create.scan.base = AT_FDCWD;
-	if (o->o.directory != NULL) {
-		o->create.scan.base = open(o->o.directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		if (o->create.scan.base < 0)
-			return err_errno(err, errno, "%s", o->o.directory);
-	}
+	if (ui_options_base(&o->o, &o->create.scan.base, err) != 0)
+		return -1;
 	if (out->replaces && check_output(o, out, err) != 0)
 		return -1;
 	o->create.scan.skip_known = S_ISREG(out->st.st_mode);
@@ -246,13 +216,13 @@ static int run(void *own, struct err *err)
 	char *patterns;
 	int got;
 
-	if (o->reproducible && (o->to_count > 0 || o->o.unseal.passphrase_file != NULL))
-		return ui_usage("pack", "a sealed pack can't be reproducible");
+	if (o->reproducible && (o->o.to_count > 0 || o->o.unseal.passphrase_file != NULL))
+		return ui_usage("a sealed pack can't be reproducible");
 	o->paths = o->o.args;
 	if (*o->paths == NULL && o->o.files_from == NULL && o->o.command_count == 0)
-		return ui_usage("pack", "no PATH given ('.' for all that is here)");
-	if (o->o.json)
-		ui_fail_json(json_to(o));
+		return ui_usage("no PATH given ('.' for all that is here)");
+	if (o->o.json && (o->o.file == NULL || strcmp(o->o.file, "-") == 0))
+		ui_result_json(stderr); /* the pack goes to standard output */
 	o->create.threads = o->o.threads;
 	o->create.xattrs = !o->o.no_xattrs;
 	o->create.owner_names = !o->o.numeric_owner;
@@ -270,7 +240,7 @@ static int run(void *own, struct err *err)
 	o->create.ctx = o;
 	got = prepare(o, &out, err);
 	if (got == 0) {
-		ui_progress_start("pack", 0, o->o.verbose);
+		ui_progress_start(0, o->o.verbose);
 		if (o->o.files_from == NULL)
 			ui_progress_estimate(&o->create.scan, o->paths, !o->o.verbose);
 		got = pack_create(&o->create, &c, err);
@@ -279,22 +249,22 @@ static int run(void *own, struct err *err)
 		ui_progress_stop();
 	}
 	if (got == 0 && (patterns = ui_select_patterns_unmet(&o->o.select)) != NULL) {
-		note(o, patterns);
+		note(patterns);
 		free(patterns);
 	}
-	if (got == 0 && o->o.json)
-		got = ui_result_print(json_to(o), "result", "pack.result",
+	if (got == 0)
+		got = ui_result("result", "pack.result",
 			(struct ui_field[]){UI_INT("entries", c.totals.entries),
 				UI_INT("content", c.totals.content),
 				UI_INT("bytes", c.totals.bytes),
 				UI_INT("not_ok", c.totals.statuses), UI_INT("problems", c.problems),
 				{0}},
-			err);
+			err, NULL);
 	ui_output_drop(&out);
 	seal_wipe(o->payload_key, sizeof o->payload_key);
 	if (o->list != NULL && o->list != stdin)
 		fclose(o->list);
-	if (o->o.directory != NULL && o->create.scan.base >= 0)
+	if (o->create.scan.base > 0)
 		close(o->create.scan.base);
 	free(o->line);
 	if (got != 0)
@@ -313,9 +283,7 @@ static const struct ui_option options[] = {
 		UI_AT(struct options, create.scan.exclude_caches)},
 	{.shared = "x"},
 	{.shared = "n", .help = "leave out the names of users and groups"},
-	{.shared = "c"},
-	{0, "to", UI_FILE, "encrypt to this public key", .value = "FILE.pub", .many = true,
-		.take = take_recipient},
+	{.shared = "ce"},
 	{.shared = "p", .help = "encrypt with the passphrase on the first line of FILE"},
 	{0, "level", UI_NUMBER, "zstd level from 0 (none) to 19; default: 1",
 		UI_AT(struct options, create.level), .max = ZST_LEVEL_MAX},

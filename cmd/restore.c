@@ -52,9 +52,7 @@ static int dry_run(struct restore *r, struct ui_dump *d, struct err *err)
 	ui_line_fini(&r->line);
 	if (got != 0)
 		return -1;
-	return ui_select_unmet(&r->u.o.select, "restore", dump_source_dump(d->source)) > 0
-		       ? UI_FAILED
-		       : UI_OK;
+	return ui_select_unmet(&r->u.o.select, dump_source_dump(d->source)) > 0 ? UI_FAILED : UI_OK;
 }
 
 /* With --overwrite=if-changed, a file that exists with the entry's size and time is not fetched
@@ -137,7 +135,7 @@ static int restore(struct restore *r, struct ui_dump *d, struct err *err)
 		close(r->target);
 	if (ui_dump_gaps(d, err) == 0)
 		return status;
-	ui_fail("restore", err);
+	ui_fail(err);
 	return status != UI_NOSPACE ? UI_DAMAGE : status;
 }
 
@@ -153,9 +151,9 @@ static int run(void *own, struct err *err)
 	if (status >= 0)
 		return status;
 	if (r->in_place && r->u.o.directory != NULL)
-		return ui_usage("restore", "-C and --in-place exclude each other");
+		return ui_usage("-C and --in-place exclude each other");
 	if (!r->dry_run && !r->in_place && r->u.o.directory == NULL)
-		return ui_usage("restore", "no target given (-C DIR, or --in-place)");
+		return ui_usage("no target given (-C DIR, or --in-place)");
 	if (ui_dump_open(&d, &r->u.o, dump, err) == 0)
 		status = r->dry_run ? dry_run(r, &d, err) : restore(r, &d, err);
 	ui_dump_close(&d);

@@ -100,7 +100,7 @@ static int deny_all(struct revoke *r, struct err *last, struct err *err)
 			*last = *why;
 		if (failed && !r->o.json)
 			ui_say("revoke", "%s", why->message); /* the message names the manager */
-		else if (ui_result(r->o.json, "manager", "revoke.manager",
+		else if (ui_result("manager", "revoke.manager",
 				 (struct ui_field[]){UI_STRING("manager", manager),
 					 UI_BOOL("denied", !failed),
 					 UI_STRING("what", failed ? why->message : NULL), {0}},
@@ -122,7 +122,7 @@ static int run(void *own, struct err *err)
 	r->role = r->o.verb->name;
 	r->name = r->o.args[0];
 	if (name_check("NAME", r->name, err) != 0)
-		return ui_usage("revoke", "%s", err->message);
+		return ui_usage("%s", err->message);
 	if (ui_fleet_open(&r->fleet, &r->o, err) != 0)
 		return -1;
 	look_up(r);

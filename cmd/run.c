@@ -90,16 +90,6 @@ static int keep_run(void *ctx, const void *row, struct err *err)
 	return 0;
 }
 
-/* Checks whether the run that was ordered is among the newest runs of its agent that have ended. */
-static int look(struct run *r, struct waited *w, struct err *err)
-{
-	const struct ui_field filter[] = {UI_STRING("job", r->job), UI_STRING("agent", w->agent),
-		UI_INT("count", LOOK_COUNT), {0}};
-
-	return ui_fleet_rows(&r->fleet, MANAGER_METHOD_RUNS, filter, manager_run_fields,
-		sizeof(struct manager_run_row), keep_run, w, err);
-}
-
 static int status_of(const struct manager_run_row *run)
 {
 	static const struct {
@@ -143,17 +133,6 @@ static int keep_up(void *ctx, const void *row, struct err *err)
 	return 0;
 }
 
-static int tell_away(
-	const struct run *r, const char *agent, const char *id, const char *what, struct err *err)
-{
-	return ui_problem(&(struct ui_problem){.command = "run",
-				  .id = id,
-				  .json = r->o.json ? stdout : NULL,
-				  .agent = agent,
-				  .what = what},
-		err);
-}
-
 /* Stops waiting for an agent that was away for too long. Returns 0 or -1. */
 static int look_away(struct run *r, struct waited *w, struct err *err)
 {
@@ -163,17 +142,20 @@ static int look_away(struct run *r, struct waited *w, struct err *err)
 	}
 	if (w->away_ms == 0) {
 		w->away_ms = uptime_ms();
-		return tell_away(r, w->agent, "run.away",
-			"is not connected any more; its run may go on", err);
+		return ui_problem(&(struct ui_problem){.id = "run.away",
+					  .agent = w->agent,
+					  .what = "is not connected any more; its run may go on"},
+			err);
 	}
 	if (uptime_ms() - w->away_ms < r->away_ms)
 		return 0;
 	w->ended = true;
 	if (r->status != UI_FAILED)
 		r->status = UI_BUSY;
-	return tell_away(r, w->agent, "run.unknown",
-		"it is not known how its run ended ('fdump runs' says so when the agent is "
-		"connected again)",
+	return ui_problem(&(struct ui_problem){.id = "run.unknown",
+				  .agent = w->agent,
+				  .what = "it is not known how its run ended ('fdump runs' says so "
+					  "when the agent is connected again)"},
 		err);
 }
 
@@ -220,12 +202,12 @@ static int show_progress(struct run *r, struct err *err)
 	if (ui_fleet_rows(&r->fleet, MANAGER_METHOD_STATUS, filter, manager_status_fields,
 		    sizeof(struct manager_status_row), add_progress, r, err) != 0)
 		return -1;
-	ui_progress_set(r->bytes, r->entries);
-	ui_progress_total(r->total);
+	ui_progress_set(r->bytes, r->entries, r->total);
 	return 0;
 }
 
-/* Checks each run that has not ended. Returns how many are left, or -1. */
+/* Checks of each run that has not ended whether it is among the newest runs of its agent that have
+ * ended. Returns how many are left, or -1. */
 static int look_all(struct run *r, struct err *err)
 {
 	size_t i;
@@ -236,7 +218,11 @@ static int look_all(struct run *r, struct err *err)
 
 		if (w->ended)
 			continue;
-		if (look(r, w, err) != 0)
+		if (ui_fleet_rows(&r->fleet, MANAGER_METHOD_RUNS,
+			    (struct ui_field[]){UI_STRING("job", r->job),
+				    UI_STRING("agent", w->agent), UI_INT("count", LOOK_COUNT), {0}},
+			    manager_run_fields, sizeof(struct manager_run_row), keep_run, w,
+			    err) != 0)
 			return -1;
 		left += !w->ended;
 		if (!w->ended)
@@ -256,7 +242,7 @@ static int wait_all(struct run *r, struct err *err)
 	int left;
 
 	if (shown)
-		ui_progress_start("run", 0, false);
+		ui_progress_start(0, false);
 	do {
 		nanosleep(&pause, NULL);
 		left = look_all(r, err);
@@ -286,16 +272,16 @@ static int run(void *own, struct err *err)
 	int ret;
 
 	if (r->cancel + r->hold + r->release > 1)
-		return ui_usage("run", "--cancel, --hold and --release exclude each other");
+		return ui_usage("--cancel, --hold and --release exclude each other");
 	r->method = r->cancel    ? MANAGER_METHOD_CANCEL
 		    : r->hold    ? MANAGER_METHOD_HOLD
 		    : r->release ? MANAGER_METHOD_RELEASE
 				 : MANAGER_METHOD_RUN;
 	r->job = r->o.args[0];
 	if (name_check("JOB", r->job, err) != 0)
-		return ui_usage("run", "%s", err->message);
+		return ui_usage("%s", err->message);
 	if (r->wait && r->method != MANAGER_METHOD_RUN)
-		return ui_usage("run", "--wait goes with a run only");
+		return ui_usage("--wait goes with a run only");
 	r->away_ms = AWAY_MS;
 	ui_test_times(&r->away_ms);
 	if (ui_fleet_open(&r->fleet, &r->o, err) != 0)

@@ -1,7 +1,6 @@
 /* fdump runs: lists the runs of jobs that have ended. */
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "cmd/cmd.h"
 #include "cmd/ui/fleet.h"

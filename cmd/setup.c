@@ -275,7 +275,7 @@ static int tell(struct setup *s, struct err *err)
 		snprintf(start, sizeof start,
 			"Start the services:\n  fdump manager%s\n  fdump store%s\n\n", options,
 			options);
-	return ui_result(s->o.json, "result", "setup.result",
+	return ui_result("result", "setup.result",
 		(struct ui_field[]){UI_STRING("name", s->name), UI_STRING("keys", s->keys_path),
 			UI_STRING("store", s->store_path), UI_BOOL("started", started), {0}},
 		err,
@@ -356,10 +356,8 @@ static int note(const struct setup *s, struct err *err)
 	size_t i;
 
 	for (i = 0; i < sizeof names / sizeof *names; i++) {
-		if ((size_t)snprintf(path, sizeof path, "%s/%s", s->manager.config, names[i]) >=
-			sizeof path)
-			return err_set(err, ERR_LIMIT, "%.64s...: the path is too long",
-				s->manager.config);
+		if (ui_path(path, s->manager.config, names[i], err) != 0)
+			return -1;
 		ui_install_note(path);
 	}
 	ui_install_note(s->manager.dir);

@@ -342,7 +342,7 @@ static int run(void *own, struct err *err)
 	int ret;
 
 	if (s->check && s->o.json)
-		return ui_usage("status", "--check and --json exclude each other");
+		return ui_usage("--check and --json exclude each other");
 	if (s->check) {
 		ret = check(s);
 	} else {

@@ -26,7 +26,7 @@
 
 struct options {
 	struct ui_options o;
-	const char *dir, *from;
+	const char *dir;
 	uint64_t reserve;
 	struct engine_wait wait; /* as .o.access */
 	bool dry_run;
@@ -41,14 +41,8 @@ struct options {
 /* A store_problem: reports as text or JSON. */
 static void on_problem(void *ctx, const struct store_entry *dump, const char *what)
 {
-	const struct options *o = ctx;
-
-	ui_problem(&(struct ui_problem){.command = "store",
-			   .id = "store.problem",
-			   .json = o->o.json ? stdout : NULL,
-			   .dump = dump,
-			   .what = what},
-		NULL);
+	(void)ctx;
+	ui_problem(&(struct ui_problem){.id = "store.problem", .dump = dump, .what = what}, NULL);
 }
 
 static int init(void *own, struct err *err)
@@ -57,7 +51,7 @@ static int init(void *own, struct err *err)
 
 	if (engine_make(o->dir, o->reserve, err) != 0)
 		return -1;
-	return ui_result(o->o.json, "result", "store.init",
+	return ui_result("result", "store.init",
 		(struct ui_field[]){UI_INT("reserve", o->reserve), {0}}, err, NULL);
 }
 
@@ -97,7 +91,7 @@ static int print_stat(
 		json_decref(agents);
 		return -1;
 	}
-	return ui_result(o->o.json, "result", "store.stat", fields, err, NULL);
+	return ui_result("result", "store.stat", fields, err, NULL);
 }
 
 static int stat_store(void *own, struct err *err)
@@ -132,7 +126,7 @@ static int set_quota(void *own, struct err *err)
 	engine_close(s);
 	if (got != 0)
 		return -1;
-	return ui_result(o->o.json, "result", "store.quota",
+	return ui_result("result", "store.quota",
 		(struct ui_field[]){UI_INT_IF(bytes != ENGINE_QUOTA_NONE, "quota", bytes), {0}},
 		err, NULL);
 }
@@ -148,7 +142,7 @@ static int gc(void *own, struct err *err)
 
 	engine_close(s);
 	if (got != 0 ||
-		ui_result(o->o.json, "result", "store.gc",
+		ui_result("result", "store.gc",
 			(struct ui_field[]){UI_INT("bytes", r.bytes), UI_INT("volumes", r.volumes),
 				UI_INT("chunks", r.chunks), UI_INT("left", r.left),
 				UI_INT("damaged", r.damaged), UI_INT("unfit", r.unfit),
@@ -196,7 +190,7 @@ static int scrub_once(const struct options *o, struct store_checked *r, struct e
 	const struct engine_scrub_options how = {
 		.mark = true, .rate = o->rate, .for_sec = o->for_sec, .stop = &stop};
 	struct engine *s = engine_open(o->dir, ENGINE_TEND, &o->wait, err);
-	int got = s != NULL ? engine_scrub(s, &how, on_problem, (void *)o, r, err) : -1;
+	int got = s != NULL ? engine_scrub(s, &how, on_problem, NULL, r, err) : -1;
 	char left[48] = "";
 	bool ok;
 
@@ -206,7 +200,7 @@ static int scrub_once(const struct options *o, struct store_checked *r, struct e
 	ok = r->damaged == 0 && r->missing == 0 && r->incomplete == 0;
 	if (r->left > 0)
 		snprintf(left, sizeof left, ", %" PRIu64 " volumes left", r->left);
-	if (ui_result(o->o.json, "result", "store.scrub",
+	if (ui_result("result", "store.scrub",
 		    (struct ui_field[]){UI_INT("blocks", r->blocks), UI_INT("bytes", r->bytes),
 			    UI_INT("dumps", r->dumps), UI_INT("left", r->left),
 			    UI_INT("damaged", r->damaged), UI_INT("missing", r->missing),
@@ -242,7 +236,7 @@ static int scrub_when_due(
 			continue;
 		}
 		if (scrub_once(o, &r, &why) != 0) {
-			ui_fail("store", &why);
+			ui_fail(&why);
 			damaged += why.code == ERR_DAMAGE;
 		}
 		now = time(NULL); /* times that passed in the meantime need no run of their own */
@@ -289,8 +283,8 @@ static int rebuild(void *own, struct err *err)
 	struct options *o = own;
 	struct store_checked r;
 
-	if (engine_rebuild(o->dir, &o->wait, cmd_ask_old, on_problem, o, &r, err) != 0 ||
-		ui_result(o->o.json, "result", "store.rebuild",
+	if (engine_rebuild(o->dir, &o->wait, cmd_ask_old, on_problem, NULL, &r, err) != 0 ||
+		ui_result("result", "store.rebuild",
 			(struct ui_field[]){UI_INT("blocks", r.blocks), UI_INT("bytes", r.bytes),
 				UI_INT("dumps", r.dumps), UI_INT("damaged", r.damaged),
 				UI_INT("lost", r.lost), UI_INT("incomplete", r.incomplete), {0}},
@@ -310,29 +304,20 @@ static int replicate(void *own, struct err *err)
 {
 	struct options *o = own;
 	struct ui_stores s = {.count = 0};
-	struct store_access access = o->o.access;
 	struct store_replicated r;
-	struct ui_role role;
-	struct ui_net net;
-	int found, got = -1;
+	int got = -1;
 
-	if (o->from == NULL)
+	if (o->o.store_count == 0)
 		return err_set(err, ERR_USAGE, "replicate needs --from STORE");
-	found = ui_role_find(&role, o->o.config, o->o.state, "agent", o->o.identity, err);
-	if (found < 0)
-		return -1;
-	if (found == 0) {
-		ui_net_set(&net, &role);
-		access.net = &net.net;
-	}
-	if (ui_stores_add(&s, o->from, false, &access, err) == 0 &&
-		ui_stores_add(&s, o->dir, true, &access, err) == 0 &&
+	if (ui_stores_add(&s, o->o.stores[0], false, &o->o.access, err) == 0 &&
+		ui_stores_add(&s, o->dir, true, &o->o.access, err) == 0 &&
 		store_open(s.stores[0], STORE_READ, err) == 0 &&
 		store_open(s.stores[1], STORE_WRITE, err) == 0)
-		got = store_replicate(s.stores[0], s.stores[1], NULL, NULL, on_problem, o, &r, err);
+		got = store_replicate(
+			s.stores[0], s.stores[1], NULL, NULL, on_problem, NULL, &r, err);
 	ui_stores_free(&s);
 	if (got != 0 ||
-		ui_result(o->o.json, "result", "store.replicate",
+		ui_result("result", "store.replicate",
 			(struct ui_field[]){UI_INT("dumps", r.dumps), UI_INT("chunks", r.chunks),
 				UI_INT("bytes", r.bytes), UI_INT("failed", r.failed),
 				UI_INT("incomplete", r.incomplete), {0}},
@@ -347,7 +332,7 @@ static int replicate(void *own, struct err *err)
 	return err_set(err, ERR_DAMAGE,
 		"%" PRIu64 " dumps of %s are incomplete, and %s can't repair them: fdump store "
 		"replicate from another store, or fdump forget them",
-		r.incomplete, o->dir, o->from);
+		r.incomplete, o->dir, o->o.stores[0]);
 }
 
 static int trust_clock(void *own, struct err *err)
@@ -359,16 +344,12 @@ static int trust_clock(void *own, struct err *err)
 	engine_close(s);
 	if (got != 0)
 		return -1;
-	return ui_result(
-		o->o.json, "result", "store.trust-clock", (struct ui_field[]){{0}}, err, NULL);
+	return ui_result("result", "store.trust-clock", (struct ui_field[]){{0}}, err, NULL);
 }
 
 static int serve(void *own, struct err *err)
 {
-	const struct options *o = own;
-
-	(void)err;
-	return cmd_store_service(o->o.config, o->o.state);
+	return cmd_store_service(own, err);
 }
 
 static struct options store_options = {.reserve = 64u << 20, .threshold = 30};
@@ -378,10 +359,20 @@ static int run(void *own, struct err *err)
 	struct options *o = own;
 
 	if (o->zone != NULL && o->schedule == NULL)
-		return ui_usage("store", "--tz goes with --schedule");
+		return ui_usage("--tz goes with --schedule");
 	o->dir = o->o.args[0];
 	o->wait = (struct engine_wait){o->o.access.wait_sec, o->o.access.waits, o->o.access.ctx};
 	return o->o.verb->run(o, err);
+}
+
+static int take_from(void *own, const char *text, struct err *err)
+{
+	struct options *o = own;
+
+	(void)err;
+	o->o.stores[0] = text;
+	o->o.store_count = 1;
+	return 0;
 }
 
 #define WRITES "gc scrub rebuild replicate quota trust-clock"
@@ -439,7 +430,7 @@ static const struct ui_option options[] = {
 		UI_AT(struct options, zone), .value = "ZONE", .verbs = "scrub"},
 	{0, "from", UI_STORE,
 		"copy from this store: a directory (with a slash), or a service's NAME[:PORT]",
-		UI_AT(struct options, from), .verbs = "replicate"},
+		.take = take_from, .verbs = "replicate"},
 	{.shared = "i",
 		.verbs = "replicate",
 		.help = "key and certificate to reach it with; default: ~/.config/fdump, else "

@@ -11,7 +11,6 @@
 #include "cmd/manager/syntax.h"
 #include "cmd/store/proto.h"
 #include "cmd/ui/conf.h"
-#include "cmd/ui/report.h"
 #include "lib/err.h"
 #include "lib/name.h"
 #include "lib/size.h"

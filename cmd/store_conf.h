@@ -14,7 +14,6 @@
 #ifndef FDUMP_CMD_STORE_CONF_H
 #define FDUMP_CMD_STORE_CONF_H
 
-#include <stddef.h>
 #include <stdint.h>
 
 #include "cmd/store/engine.h"

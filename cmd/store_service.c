@@ -3,9 +3,7 @@
  * works in the threads of a pool; gc and scrub run by the schedules in store.conf. Crash-only: if
  * the engine fails the process ends, and systemd starts it again, except after damage (status 5).
  */
-#include <errno.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,29 +18,23 @@
 #include "cmd/store/service.h"
 #include "cmd/store_conf.h"
 #include "cmd/ui/log.h"
+#include "cmd/ui/loop.h"
 #include "cmd/ui/options.h"
 #include "cmd/ui/report.h"
 #include "cmd/ui/role.h"
 #include "cmd/ui/show.h"
 #include "cron/cron.h"
-#include "lib/buf.h"
 #include "lib/err.h"
 #include "lib/esc.h"
-#include "lib/file.h"
-#include "lib/hash.h"
-#include "lib/notify.h"
 #include "lib/pool.h"
 #include "lib/tz.h"
 #include "rpc/deny.h"
 #include "rpc/join.h"
-#include "rpc/loop.h"
 #include "rpc/tls.h"
 
 #define THREADS      4
 #define QUEUE_MAX    65536
 #define TICK_MS      1000
-#define SHUTDOWN_MS  10000
-#define END_MS       20   /* between checks whether all connections have ended */
 #define COMMITTED_MS 3000 /* longest time until managers hear of a commit */
 #define FAULT_MS     2000 /* time that managers have to hear why it ends */
 
@@ -57,12 +49,9 @@ struct serve {
 	struct ui_role role;
 	struct cmd_store_conf conf;
 	struct rpc_deny deny;
-	struct rpc_loop *loop;
-	struct rpc_async wake;
-	struct rpc_signal term, interrupt, hangup;
-	struct rpc_timer tick, end;
+	struct ui_loop loop;
+	struct rpc_timer tick, fault_told;
 	struct rpc_timer committed; /* until managers are told of commits */
-	struct pool *pool;
 	struct engine *engine;
 	struct rpc_tls_conf *tls;
 	struct store_service *service;
@@ -75,8 +64,6 @@ struct serve {
 	uint64_t marked;
 	uint64_t damaged;                  /* chunks and dumps known to be damaged or missing */
 	char fault[MANAGER_FAULT_MAX + 1]; /* why the service ends; "": it does not */
-	bool ending;
-	int64_t end_ms;
 	int status;
 };
 
@@ -105,11 +92,7 @@ static int set_schedules(struct serve *s, struct err *err)
 /* Returns NULL with err set on failure. */
 static struct rpc_tls_conf *load_tls(struct serve *s, struct err *err)
 {
-	const struct rpc_tls_opts opts = {.kind = RPC_TLS_MUTUAL,
-		.cert = s->role.cert,
-		.key = s->role.key,
-		.ca = s->role.ca,
-		.deny = &s->deny};
+	const struct rpc_tls_opts opts = ui_role_tls(&s->role, &s->deny);
 
 	return rpc_tls_conf_new(&opts, err);
 }
@@ -185,59 +168,38 @@ static void on_tick(void *arg)
 {
 	struct serve *s = arg;
 
-	if (s->ending)
+	if (s->loop.ending)
 		return;
 	look_at(s, &s->gc);
 	look_at(s, &s->scrub);
-	rpc_timer_start(&s->tick, s->loop, TICK_MS, on_tick, s);
+	rpc_timer_start(&s->tick, s->loop.loop, TICK_MS, on_tick, s);
 }
 
 /* --- events ----------------------------------------------------------------- */
 
-static void on_wake(void *arg)
+static void on_end(void *ctx)
 {
-	pool_drain(((struct serve *)arg)->pool);
-}
+	struct serve *s = ctx;
 
-/* Waits until the last connection has ended, but not for long. */
-static void on_end(void *arg)
-{
-	struct serve *s = arg;
-
-	if (store_service_count(s->service) == 0 || rpc_loop_now_ms(s->loop) >= s->end_ms)
-		rpc_loop_stop(s->loop);
-	else
-		rpc_timer_start(&s->end, s->loop, END_MS, on_end, s);
-}
-
-static void on_term(void *arg)
-{
-	struct serve *s = arg;
-
-	if (s->ending) {
-		rpc_loop_stop(s->loop);
-		return;
-	}
-	s->ending = true;
-	ui_log(UI_LOG_NOTICE, "ending");
-	notify_send("STOPPING=1");
 	manager_uplink_free(s->uplink);
 	s->uplink = NULL;
 	store_service_shutdown(s->service);
-	s->end_ms = rpc_loop_now_ms(s->loop) + SHUTDOWN_MS;
-	rpc_timer_start(&s->end, s->loop, END_MS, on_end, s);
+}
+
+static bool is_idle(void *ctx)
+{
+	return store_service_count(((struct serve *)ctx)->service) == 0;
 }
 
 /* Reads store.conf and the certificate again. If that fails, nothing changes. */
-static void on_hangup(void *arg)
+static void reload(void *ctx)
 {
-	struct serve *s = arg;
+	struct serve *s = ctx;
 	struct schedule gc = s->gc, scrub = s->scrub;
 	struct cmd_store_conf old = s->conf;
 	struct rpc_tls_conf *tls = NULL;
 	struct err err = {0};
 
-	notify_send("RELOADING=1");
 	s->conf = (struct cmd_store_conf){.limits.quotas = NULL};
 	if (cmd_store_conf_read(&s->conf, s->role.config, &err) != 0 ||
 		set_schedules(s, &err) != 0 || (tls = load_tls(s, &err)) == NULL ||
@@ -258,12 +220,11 @@ static void on_hangup(void *arg)
 			manager_uplink_conf(s->uplink, tls);
 		ui_log(UI_LOG_NOTICE, "reloaded");
 	}
-	notify_send("READY=1");
 }
 
 static void on_fault_told(void *arg)
 {
-	rpc_loop_stop(((struct serve *)arg)->loop);
+	rpc_loop_stop(((struct serve *)arg)->loop.loop);
 }
 
 /* The engine has failed. After damage managers are told why; nobody else can be served. */
@@ -275,15 +236,15 @@ static void on_failed(void *ctx, const struct err *why)
 		return;
 	ui_log(UI_LOG_ERROR, "the store can't go on, and ends: %s", why->message);
 	s->status = why->code == ERR_DAMAGE ? UI_DAMAGE : UI_FAILED;
-	s->ending = true;
+	s->loop.ending = true;
 	if (s->uplink == NULL || s->status != UI_DAMAGE) {
-		rpc_loop_stop(s->loop);
+		rpc_loop_stop(s->loop.loop);
 		return;
 	}
 	esc_line(s->fault, sizeof s->fault, why->message, strlen(why->message));
 	manager_uplink_changed(s->uplink);
 	store_service_shutdown(s->service);
-	rpc_timer_start(&s->end, s->loop, FAULT_MS, on_fault_told, s);
+	rpc_timer_start(&s->fault_told, s->loop.loop, FAULT_MS, on_fault_told, s);
 }
 
 /* Tells managers, because they show how much a store uses. */
@@ -300,9 +261,9 @@ static void on_access(void *ctx, const struct rpc_access *access)
 	struct serve *s = ctx;
 
 	ui_log_access(access);
-	if (access->status == ERR_NONE && strcmp(access->method, "commit") == 0 && !s->ending &&
-		!rpc_timer_on(&s->committed))
-		rpc_timer_start(&s->committed, s->loop, COMMITTED_MS, on_committed, s);
+	if (access->status == ERR_NONE && strcmp(access->method, "commit") == 0 &&
+		!s->loop.ending && !rpc_timer_on(&s->committed))
+		rpc_timer_start(&s->committed, s->loop.loop, COMMITTED_MS, on_committed, s);
 }
 
 static void on_tally(void *ctx, const struct rpc_identity *peer, const struct store_tally *t)
@@ -405,8 +366,8 @@ static void on_uplink_log(void *ctx, bool is_error, const char *text)
 static int start_uplink(struct serve *s, struct err *err)
 {
 	struct manager_uplink_opts opts = {
-		.loop = s->loop,
-		.pool = s->pool,
+		.loop = s->loop.loop,
+		.pool = s->loop.pool,
 		.conf = s->tls,
 		.paths = {.key = s->role.key, .cert = s->role.cert, .ca = s->role.ca},
 		.deny = &s->deny,
@@ -416,7 +377,7 @@ static int start_uplink(struct serve *s, struct err *err)
 		.ctx = s,
 		.hello = on_hello,
 		.welcome = on_welcome,
-		.renewed = on_hangup,
+		.renewed = reload,
 		.denied = on_denied,
 		.log = on_uplink_log,
 	};
@@ -467,15 +428,10 @@ static int set_up(struct serve *s, struct err *err)
 	s->engine = engine_open(s->conf.path, ENGINE_WRITE, &wait, err);
 	if (s->engine == NULL || engine_limits_set(s->engine, &s->conf.limits, err) != 0)
 		return -1;
-	s->loop = rpc_loop_new(err);
-	if (s->loop == NULL)
+	if (ui_loop_start(&s->loop, THREADS, QUEUE_MAX, err) != 0)
 		return -1;
-	rpc_async_start(&s->wake, s->loop, on_wake, s);
-	s->pool = pool_new(THREADS, QUEUE_MAX, rpc_async_send, &s->wake, err);
-	if (s->pool == NULL)
-		return -1;
-	opts.loop = s->loop;
-	opts.pool = s->pool;
+	opts.loop = s->loop.loop;
+	opts.pool = s->loop.pool;
 	opts.engine = s->engine;
 	opts.conf = s->tls;
 	opts.host = strcmp(address.host, "*") == 0 ? NULL : address.host;
@@ -484,57 +440,45 @@ static int set_up(struct serve *s, struct err *err)
 	if (s->service == NULL)
 		return err_prefix(err, "%s", s->conf.listen);
 	store_service_limits(s->service, s->conf.lock_max_sec);
-	rpc_signal_start(&s->term, s->loop, SIGTERM, on_term, s);
-	rpc_signal_start(&s->interrupt, s->loop, SIGINT, on_term, s);
-	rpc_signal_start(&s->hangup, s->loop, SIGHUP, on_hangup, s);
 	on_tick(s);
 	s->count = (struct pool_job){
 		.work = count_damaged, .done = damaged_counted, .drop = damaged_dropped};
-	pool_start(s->pool, &s->count);
+	pool_start(s->loop.pool, &s->count);
 	return start_uplink(s, err);
 }
 
 static void tear_down(struct serve *s)
 {
-	if (s->loop != NULL) {
-		rpc_timer_stop(&s->tick);
-		rpc_timer_stop(&s->end);
-		rpc_timer_stop(&s->committed);
-		rpc_signal_stop(&s->term);
-		rpc_signal_stop(&s->interrupt);
-		rpc_signal_stop(&s->hangup);
-	}
+	rpc_timer_stop(&s->tick);
+	rpc_timer_stop(&s->fault_told);
+	rpc_timer_stop(&s->committed);
 	manager_uplink_free(s->uplink);
-	pool_free(s->pool);
+	pool_free(s->loop.pool); /* its threads work for the service */
+	s->loop.pool = NULL;
 	store_service_free(s->service);
 	engine_close(s->engine);
-	if (s->loop != NULL)
-		rpc_async_stop(&s->wake);
-	rpc_loop_free(s->loop);
+	ui_loop_stop(&s->loop);
 	rpc_tls_conf_unref(s->tls);
 	rpc_deny_fini(&s->deny);
 	cmd_store_conf_free(&s->conf);
 	tz_free(s->tz);
 }
 
-int cmd_store_service(const char *config, const char *state)
+int cmd_store_service(const struct ui_options *o, struct err *err)
 {
-	struct serve s = {.status = UI_OK};
-	struct err err = {0};
-	int status;
+	struct serve s = {.status = UI_OK,
+		.loop = {.ctx = &s, .end = on_end, .idle = is_idle, .reload = reload}};
+	int ret = ui_role_set(&s.role, o->config, o->state, "store", err);
 
 	ui_log_start(true);
 	rpc_deny_init(&s.deny);
-	if (hash_crypto_init(&err) != 0 ||
-		ui_role_set(&s.role, config, state, "store", &err) != 0 || set_up(&s, &err) != 0) {
-		status = ui_fail("store", &err);
-		tear_down(&s);
-		return status;
+	if (ret == 0)
+		ret = set_up(&s, err);
+	if (ret == 0) {
+		ui_log(UI_LOG_NOTICE, "store %s at %s, port %u", rpc_tls_conf_self(s.tls)->name,
+			s.conf.path, store_service_port(s.service));
+		ui_loop_serve(&s.loop);
 	}
-	ui_log(UI_LOG_NOTICE, "store %s at %s, port %u", rpc_tls_conf_self(s.tls)->name,
-		s.conf.path, store_service_port(s.service));
-	notify_send("READY=1");
-	rpc_loop_run(s.loop);
 	tear_down(&s);
-	return s.status;
+	return ret == 0 ? s.status : -1;
 }

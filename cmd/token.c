@@ -11,13 +11,12 @@
 #include "cmd/ui/fleet.h"
 #include "cmd/ui/result.h"
 #include "cmd/ui/keys.h"
+#include "cmd/ui/loop.h"
 #include "cmd/ui/options.h"
 #include "cmd/ui/report.h"
 #include "lib/buf.h"
 #include "lib/err.h"
-#include "lib/pool.h"
 #include "rpc/dial.h"
-#include "rpc/loop.h"
 #include "rpc/sponsor.h"
 #include "rpc/wire.h"
 
@@ -32,9 +31,7 @@ struct token {
 	int64_t valid_sec;
 	unsigned untold; /* managers that don't know that the machine is replaced */
 	/* While waiting until the token is used. */
-	struct rpc_loop *loop;
-	struct rpc_async wake;
-	struct pool *pool;
+	struct ui_loop loop;
 	struct rpc_ca *root;
 	struct rpc_token token;
 	char host[RPC_HOST_LEN + 1];
@@ -64,7 +61,7 @@ static int ask(struct token *t, const uint8_t *hash, struct cbormap_value made[M
 
 static int print(const struct token *t, const char *text, struct err *err)
 {
-	if (ui_result(t->o.json, "token", "token.token",
+	if (ui_result("token", "token.token",
 		    (struct ui_field[]){UI_STRING("token", text),
 			    UI_STRING("role", rpc_role_name(t->role)), UI_STRING("name", t->name),
 			    {0}},
@@ -116,7 +113,7 @@ static int tell_others(struct token *t, struct err *err)
 		if (!told && !t->o.json)
 			ui_say("token", "the manager %s goes on refusing the new %s: %s", manager,
 				t->name, why.message);
-		if (ui_result(t->o.json, "manager", "token.manager",
+		if (ui_result("manager", "token.manager",
 			    (struct ui_field[]){UI_STRING("manager", manager),
 				    UI_BOOL("told", told),
 				    UI_STRING("what", told ? NULL : why.message), {0}},
@@ -156,11 +153,6 @@ static int by_manager(struct token *t, struct err *err)
 
 /* --- with the root's key ------------------------------------------------------- */
 
-static void on_wake(void *arg)
-{
-	pool_drain(((struct token *)arg)->pool);
-}
-
 static void on_sponsored(void *arg, const struct err *err)
 {
 	struct token *t = arg;
@@ -169,7 +161,7 @@ static void on_sponsored(void *arg, const struct err *err)
 	t->done = true;
 	if (err != NULL)
 		t->err = *err;
-	rpc_loop_stop(t->loop);
+	rpc_loop_stop(t->loop.loop);
 }
 
 /* Shows the token. The manager must know by now that this command waits: the token may be used at
@@ -184,7 +176,7 @@ static void show_token(void *arg)
 		ret = print(t, text, &t->err);
 	explicit_bzero(text, sizeof text);
 	if (ret != 0)
-		rpc_loop_stop(t->loop);
+		rpc_loop_stop(t->loop.loop);
 	else if (!t->o.json)
 		ui_say(NULL, "waiting until it was used ...");
 }
@@ -197,9 +189,9 @@ static void on_up(void *arg, struct rpc_conn *conn)
 		return;
 	t->sponsor = rpc_sponsor_start(conn, t->root, &t->token, t->host, on_sponsored, t, &t->err);
 	if (t->sponsor == NULL)
-		rpc_loop_stop(t->loop);
+		rpc_loop_stop(t->loop.loop);
 	else
-		rpc_timer_start(&t->shown, t->loop, SHOW_MS, show_token, t);
+		rpc_timer_start(&t->shown, t->loop.loop, SHOW_MS, show_token, t);
 }
 
 static void on_down(void *arg, const struct err *why, int64_t wait_ms)
@@ -210,16 +202,13 @@ static void on_down(void *arg, const struct err *why, int64_t wait_ms)
 	if (t->done)
 		return;
 	t->err = *why;
-	rpc_loop_stop(t->loop);
+	rpc_loop_stop(t->loop.loop);
 }
 
 /* Waits for the machine that joins, and signs its certificate. */
 static int sponsor(struct token *t, struct err *err)
 {
-	const struct rpc_tls_opts tls = {.kind = RPC_TLS_MUTUAL,
-		.cert = t->fleet.role.cert,
-		.key = t->fleet.role.key,
-		.ca = t->fleet.role.ca};
+	const struct rpc_tls_opts tls = ui_role_tls(&t->fleet.role, NULL);
 	const struct manager_peer *manager = &t->fleet.managers[t->fleet.at];
 	struct store_address address;
 	struct rpc_dial_opts opts = {.expect = {RPC_MANAGER, manager->name},
@@ -235,15 +224,13 @@ static int sponsor(struct token *t, struct err *err)
 	if (ui_address(&address, manager->address, MANAGER_PORT, err) != 0)
 		return -1;
 	opts.conf = rpc_tls_conf_new(&tls, err);
-	t->loop = opts.conf != NULL ? rpc_loop_new(err) : NULL;
-	if (t->loop == NULL)
+	if (opts.conf == NULL || ui_loop_start(&t->loop, 1, 16, err) != 0)
 		goto out;
-	rpc_async_start(&t->wake, t->loop, on_wake, t);
-	opts.pool = t->pool = pool_new(1, 16, rpc_async_send, &t->wake, err);
-	dial = t->pool != NULL ? rpc_dial_new(t->loop, &opts, err) : NULL;
+	opts.pool = t->loop.pool;
+	dial = rpc_dial_new(t->loop.loop, &opts, err);
 	if (dial == NULL)
 		goto out;
-	rpc_loop_run(t->loop);
+	rpc_loop_run(t->loop.loop);
 	ret = t->done && t->err.code == ERR_NONE ? 0 : -1;
 	if (ret != 0)
 		*err = t->err;
@@ -252,10 +239,7 @@ out:
 	if (t->sponsor != NULL)
 		rpc_sponsor_cancel(t->sponsor);
 	rpc_dial_free(dial);
-	pool_free(t->pool);
-	if (t->loop != NULL)
-		rpc_async_stop(&t->wake);
-	rpc_loop_free(t->loop);
+	ui_loop_stop(&t->loop);
 	rpc_tls_conf_unref(opts.conf);
 	return ret;
 }
@@ -340,16 +324,16 @@ static int run(void *own, struct err *err)
 	t->role = rpc_role_get(t->o.verb->name, strlen(t->o.verb->name));
 	t->name = t->o.args[0];
 	if (name_check("NAME", t->name, err) != 0)
-		return ui_usage("token", "%s", err->message);
+		return ui_usage("%s", err->message);
 	by_keys = t->role == RPC_MANAGER || t->role == RPC_OPERATOR;
 	if (by_keys && t->keys == NULL)
-		return ui_usage("token",
+		return ui_usage(
 			"the fleet's root key signs this role (%s): give the folder that 'fdump "
 			"setup' made (--keys DIR)",
 			rpc_role_name(t->role));
 	/* Managers that don't make the token would still accept the old operator. */
 	if (t->role == RPC_OPERATOR && t->replace)
-		return ui_usage("token",
+		return ui_usage(
 			"an operator has no --replace: 'fdump revoke operator %s' first, which "
 			"reaches "
 			"all managers; the name is free then",

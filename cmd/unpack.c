@@ -44,17 +44,10 @@ static void on_entry(void *ctx, struct pack_bytes path)
 	ui_show_entry(ctx, (const char *)path.at, path.len);
 }
 
-/* Reports a problem as text or JSON. kind: "entry", "metadata", "kept", "damage". offset: in the
- * pack; -1: not known. */
-static void tell(struct unpack *u, const char *kind, int64_t offset, struct pack_bytes path,
-	const char *what)
+/* Reports a problem as text or JSON. offset: in the pack; -1: not known. */
+static void tell(const char *id, int64_t offset, struct pack_bytes path, const char *what)
 {
-	char id[32];
-
-	snprintf(id, sizeof id, "unpack.%s", kind);
-	ui_problem(&(struct ui_problem){.command = u->o->o.command,
-			   .id = id,
-			   .json = u->o->o.json ? stdout : NULL,
+	ui_problem(&(struct ui_problem){.id = id,
 			   .has_offset = offset >= 0,
 			   .offset = (uint64_t)offset,
 			   .path = path,
@@ -76,10 +69,9 @@ static void on_extract_problem(void *ctx, struct pack_bytes path, enum pack_outc
 		u->kept++;
 	else
 		u->lost++;
-	tell(u,
-		kind == PACK_OUTCOME_NOTE   ? "metadata"
-		: kind == PACK_OUTCOME_KEPT ? "kept"
-					    : "entry",
+	tell(kind == PACK_OUTCOME_NOTE      ? "unpack.metadata"
+		: kind == PACK_OUTCOME_KEPT ? "unpack.kept"
+					    : "unpack.entry",
 		-1, path, what);
 }
 
@@ -90,7 +82,7 @@ static void on_read_problem(void *ctx, enum pack_problem_kind kind, uint64_t off
 
 	(void)kind;
 	u->damaged++;
-	tell(u, "damage", u->o->read.feed == NULL ? (int64_t)offset : -1, path, what);
+	tell("unpack.damage", u->o->read.feed == NULL ? (int64_t)offset : -1, path, what);
 }
 
 static int prepare(void *ctx, struct pack_load *load, struct err *err)
@@ -130,7 +122,7 @@ static void on_pick_problem(void *ctx, const uint8_t *path, size_t len, const ch
 	struct unpack *u = ctx;
 
 	u->damaged++;
-	tell(u, "damage", -1, (struct pack_bytes){path, len}, what);
+	tell("unpack.damage", -1, (struct pack_bytes){path, len}, what);
 }
 
 /* Extracts only the entries that are named, by the index. Returns as pack_pick_run. */
@@ -209,7 +201,7 @@ static int run(struct unpack *u, struct err *err)
 		if (o->read.feed == NULL && o->o.select.count > 0 && pack_seek_can(o->read.fd))
 			got = pick(u, err);
 		if (got == 1) {
-			ui_progress_start(o->o.command,
+			ui_progress_start(
 				o->read.feed != NULL ? o->total : ui_progress_size(o->read.fd),
 				o->o.verbose);
 			got = pack_read_run(&o->read, &result, err);
@@ -260,16 +252,16 @@ int cmd_unpack_run(struct cmd_unpack *o, int fd)
 			"damaged: %zu problem%s; what could be read is unpacked and proved",
 			u.damaged, u.damaged == 1 ? "" : "s");
 	if (got != 0)
-		status = ui_fail(o->o.command, &err);
+		status = ui_fail(&err);
 	else if (u.damaged > 0)
 		status = UI_DAMAGE;
 	else if (u.no_space)
 		status = UI_NOSPACE;
-	else if (ui_select_unmet(&o->o.select, o->o.command, o->dump) > 0 || u.lost > 0)
+	else if (ui_select_unmet(&o->o.select, o->dump) > 0 || u.lost > 0)
 		status = UI_FAILED;
 	else
 		status = u.notes + u.absent + u.kept > 0 ? UI_SOME : UI_OK;
-	if (ui_result(o->o.json, "result", "unpack.result",
+	if (ui_result("result", "unpack.result",
 		    (struct ui_field[]){UI_INT("missing", u.lost + u.absent),
 			    UI_INT("kept", u.kept), UI_INT("notes", u.notes),
 			    UI_INT("damaged", u.damaged), UI_INT("exit", status), {0}},
@@ -278,7 +270,7 @@ int cmd_unpack_run(struct cmd_unpack *o, int fd)
 	return status;
 }
 
-static struct cmd_unpack unpack_options;
+static struct cmd_unpack unpack_options = {.o = {.file = "-"}};
 
 static int run_unpack(void *own, struct err *err)
 {
@@ -291,15 +283,14 @@ static int run_unpack(void *own, struct err *err)
 	if (o->keep)
 		o->extract.overwrite = PACK_OVERWRITE_NEVER;
 	o->read.need_key = ui_unseal_wanted(&o->o.unseal);
-	fd = ui_open_input(o->o.file, err);
-	if (fd >= 0) {
-		status = cmd_unpack_run(o, fd);
+	fd = ui_open_pack(o->o.file, err);
+	if (fd < 0)
+		err_prefix(err, "%s", o->o.file);
+	status = fd >= 0 ? cmd_unpack_run(o, fd) : ui_fail(err);
+	if (fd > 0)
 		close(fd);
-	} else {
-		status = ui_fail("unpack", err);
-	}
-	if (status >= UI_FAILED && (o->o.file == NULL || strcmp(o->o.file, "-") == 0))
-		ui_input_hint("unpack", word);
+	if (status >= UI_FAILED && strcmp(o->o.file, "-") == 0)
+		ui_input_hint(word);
 	return status;
 }
 

@@ -42,9 +42,7 @@ static void on_problem(void *ctx, enum pack_problem_kind kind, uint64_t offset,
 	static const char *const ids[] = {"verify.block", "verify.entry", "verify.end"};
 	struct verify *v = ctx;
 
-	ui_problem(&(struct ui_problem){.command = "verify",
-			   .id = ids[kind],
-			   .json = v->o->json ? stdout : NULL,
+	ui_problem(&(struct ui_problem){.id = ids[kind],
 			   .output = true,
 			   .file = v->file,
 			   .has_offset = true,
@@ -72,7 +70,7 @@ static int on_entry(void *ctx, const struct pack_followed *entry, struct err *er
 	if (name == NULL)
 		return err_set(err, ERR_NOMEM, "out of memory");
 	ui_show_status(text, tail);
-	ret = ui_result(v->o->json, ok ? "entry" : "note", ok ? "verify.good" : "verify.status",
+	ret = ui_result(ok ? "entry" : "note", ok ? "verify.good" : "verify.status",
 		(struct ui_field[]){UI_STRING("file", v->file), UI_BYTES("path", path.at, path.len),
 			UI_STRING("status", pack_status_name(tail->status)),
 			UI_STRING("what", ok ? NULL : text), {0}},
@@ -118,7 +116,7 @@ static int tell_result(
 	else if (r->statuses > 0)
 		snprintf(verdict, sizeof verdict,
 			"ok, but %" PRIu64 " changed or failed when packed", r->statuses);
-	return ui_result(v->o->json, "result", "verify.result",
+	return ui_result("result", "verify.result",
 		(struct ui_field[]){UI_STRING("file", v->file), UI_STRING("status", status),
 			UI_STRING("what", why != NULL ? why->message : NULL),
 			UI_INT("problems", r->problems), UI_INT("packs", r->packs),
@@ -153,7 +151,7 @@ static int read_through(struct verify *v, struct pack_read *result, struct err *
 	if (isatty(options.fd)) {
 		got = err_set(err, ERR_USAGE, "will not read a pack from a terminal");
 	} else {
-		ui_progress_start("verify", ui_progress_size(options.fd), o->verbose);
+		ui_progress_start(ui_progress_size(options.fd), o->verbose);
 		got = pack_read_run(&options, result, err);
 		ui_progress_stop();
 	}
@@ -186,7 +184,7 @@ static int verify_file(struct ui_options *o, const char *file)
 		status = result.problems > 0 ? UI_DAMAGE : result.statuses > 0 ? UI_SOME : UI_OK;
 	pack_follow_fini(&v.follow);
 	if (tell_result(&v, &result, why.code != ERR_NONE ? &why : NULL, &err) != 0)
-		status = ui_fail("verify", &err);
+		status = ui_fail(&err);
 	if (why.code == ERR_NONE && status == UI_DAMAGE)
 		err_set(&why, ERR_DAMAGE,
 			result.packs > 0
@@ -197,7 +195,7 @@ static int verify_file(struct ui_options *o, const char *file)
 			"a directory, but not an FDump store ('fdump store init' creates one)");
 	if (why.code != ERR_NONE) {
 		err_prefix(&why, "%s", v.shown != NULL ? v.shown : "?");
-		ui_fail("verify", &why);
+		ui_fail(&why);
 	}
 	free(v.shown);
 	return status;
@@ -238,9 +236,7 @@ struct check {
 static void tell(struct check *c, const struct store_entry *dump, struct pack_bytes path,
 	const char *status, const char *what)
 {
-	ui_problem(&(struct ui_problem){.command = "verify",
-			   .id = status == NULL ? "verify.store" : "verify.status",
-			   .json = c->o->json ? stdout : NULL,
+	ui_problem(&(struct ui_problem){.id = status == NULL ? "verify.store" : "verify.status",
 			   .note = status != NULL,
 			   .output = status != NULL,
 			   .store = c->path,
@@ -484,7 +480,7 @@ static int verify_store(struct ui_options *o, const char *path)
 		snprintf(verdict, sizeof verdict,
 			"ok, but %" PRIu64 " changed or failed when backed up", c.not_ok);
 	if (got == 0)
-		got = ui_result(o->json, "result", "verify.store.result",
+		got = ui_result("result", "verify.store.result",
 			(struct ui_field[]){UI_STRING("store", path), UI_INT("blocks", r.blocks),
 				UI_INT("bytes", r.bytes), UI_INT("dumps", r.dumps),
 				UI_INT("entries", c.entries), UI_INT("content", c.content),
@@ -501,7 +497,7 @@ static int verify_store(struct ui_options *o, const char *path)
 			"or fdump store replicate restores it",
 			path);
 	if (got != 0)
-		return ui_fail("verify", &err);
+		return ui_fail(&err);
 	return c.unopened > 0 ? UI_REFUSED : c.not_ok > 0 ? UI_SOME : UI_OK;
 }
 

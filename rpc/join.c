@@ -278,6 +278,16 @@ static void on_done(void *arg, const struct err *err)
 	j->call = NULL;
 	if (err == NULL && j->result.code != ERR_NONE)
 		err = &j->result;
+	/* The manager may have used up the token all the same. */
+	if (err != NULL && j->dial != NULL &&
+		(err->code == ERR_TIMEOUT || err->code == ERR_CLOSED)) {
+		j->result = *err;
+		err_prefix(&j->result,
+			"manager %s gave no answer (if it now refuses this token, make another one "
+			"with --replace)",
+			j->token.manager);
+		err = &j->result;
+	}
 	finish(j, err);
 }
 

@@ -74,11 +74,12 @@ static void set_reach(struct manager_host_row *row, const char *says, const char
 	strcpy(row->reach, text);
 }
 
-/* Returns 0, or -1 with err set: it is another store. *changed: agents must be told. */
-static int look_at_store(const struct manager_hello *h, const char *address,
-	struct manager_host_row *row, bool *changed, struct err *err)
+/* Returns 0, or -1 with err set: it is another store, or a copy. *changed: agents must be told. */
+static int look_at_store(const struct manager_service *s, const struct manager_hello *h,
+	const char *address, struct manager_host_row *row, bool *changed, struct err *err)
 {
 	struct manager_host_row before = *row;
+	size_t i;
 
 	if (manager_is_zero(h->uid, sizeof h->uid) || manager_is_zero(h->key, sizeof h->key))
 		return err_set(err, ERR_USAGE, "hello: a store must give its uid and its key");
@@ -88,6 +89,14 @@ static int look_at_store(const struct manager_hello *h, const char *address,
 			"the store %s is not the same as before: its uid or its key has changed; "
 			"if it was replaced on purpose: fdump token store %s --replace",
 			row->name, row->name);
+	for (i = 0; i < s->store_count; i++)
+		if (memcmp(s->stores[i].uid, h->uid, sizeof h->uid) == 0 &&
+			strcmp(s->stores[i].name, row->name) != 0)
+			return err_set(err, ERR_DENIED,
+				"the store %s has the uid of the store %s: its directory is a "
+				"copy (make a new store, and fill it by 'fdump store replicate'), "
+				"or has moved (then: fdump revoke store %s)",
+				row->name, s->stores[i].name, s->stores[i].name);
 	memcpy(row->uid, h->uid, sizeof row->uid);
 	memcpy(row->key, h->key, sizeof row->key);
 	row->size = h->size;
@@ -139,7 +148,7 @@ static int take_hello(struct manager_service *s, const struct manager_hello *h,
 	if (manager_inner_find_host(s, peer, row, err) != 0 ||
 		keep_signer(s, &peer->issuer, err) != 0)
 		return -1;
-	if (peer->role == RPC_STORE && look_at_store(h, address, row, changed, err) != 0)
+	if (peer->role == RPC_STORE && look_at_store(s, h, address, row, changed, err) != 0)
 		return -1;
 	if (peer->role == RPC_AGENT) {
 		buf_init(&plan, MANAGER_PLAN_MAX);

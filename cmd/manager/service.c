@@ -368,12 +368,14 @@ static int listen_all(struct manager_service *s, struct err *err)
 		s, s->o.address_port[0] != 0 ? s->o.address_port : port, s->address, err);
 }
 
-/* Writes the file in which the local operator finds this manager's address and port. */
+/* Writes the file in which the local operator finds this manager's address and port, unless it has
+ * them: a full disk need not keep a manager from starting. */
 static int tell_operator(struct manager_service *s, struct err *err)
 {
-	char path[PATH_MAX], text[PATH_MAX];
+	char path[PATH_MAX], text[PATH_MAX], old[PATH_MAX];
 	const char *host = s->o.host;
 	struct stat st;
+	size_t len;
 
 	if (join_path(path, s->o.dir, "operator", err) != 0)
 		return -1;
@@ -385,6 +387,9 @@ static int tell_operator(struct manager_service *s, struct err *err)
 		return -1;
 	snprintf(text, sizeof text, strchr(host, ':') != NULL ? "%s [%s]:%u\n" : "%s %s:%u\n",
 		s->self.name, host, rpc_listen_port(s->listen));
+	if (file_read(path, old, sizeof old, &len, NULL, NULL) == 0 && len == strlen(text) &&
+		memcmp(old, text, len) == 0)
+		return 0;
 	return file_write(path, text, strlen(text), 0644, err);
 }
 

@@ -148,7 +148,10 @@ static void look_at_host(struct looking *l, const struct manager_host_row *h)
 		look_at_store(l, &of, h);
 	if (is_agent || is_store)
 		look_at_certificate(l, &of, "certificate", h->expires, RENEW_DAYS,
-			": it is not renewed; is the machine connected?");
+			h->expires > l->now
+				? ": it is not renewed; is the machine connected?"
+				: ": the machine has to join again ('fdump token', with "
+				  "--replace)");
 	else
 		look_at_certificate(l, &of, "certificate", h->expires, TELL_DAYS,
 			": a new token is needed ('fdump token')");

@@ -42,6 +42,7 @@ struct manager_uplink {
 	size_t count;
 	struct rpc_timer hello_timer, renew_timer;
 	struct rpc_join *renewal;
+	bool expired_told;
 	struct rpc_service own; /* used if the owner has no methods */
 };
 
@@ -345,12 +346,29 @@ static void on_up(void *arg, struct rpc_conn *conn)
 	renew_if_due(u);
 }
 
+/* The peers' alerts don't say why they refuse a certificate. */
+static void tell_expired(struct manager_uplink *u)
+{
+	struct rpc_cert_info info;
+
+	if (u->expired_told || rpc_cert_info(u->o.paths.cert, &info, NULL) != 0 ||
+		info.not_after > time(NULL))
+		return;
+	u->expired_told = true;
+	say(u, true,
+		"this machine's certificate has expired, unless its clock is wrong: join again "
+		"with "
+		"a token of 'fdump token %s %s --replace'",
+		rpc_role_name(info.id.role), info.id.name);
+}
+
 static void on_down(void *arg, const struct err *why, int64_t wait_ms)
 {
 	struct peer *p = arg;
 	struct manager_uplink *u = p->uplink;
 
 	(void)wait_ms;
+	tell_expired(u);
 	if (p->conn != NULL)
 		p->lost_ms = rpc_loop_now_ms(u->o.loop);
 	p->conn = NULL;

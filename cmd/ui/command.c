@@ -35,29 +35,45 @@ static int take_command(void *ctx, const char *text, struct err *err)
 	return 0;
 }
 
+/* Adds a text to a list. what: the word for several of them. */
+static int add_text(const char **list, size_t *count, int max, const char *what, const char *text,
+	struct err *err)
+{
+	if (*count == (size_t)max)
+		return err_set(err, ERR_USAGE, "over %d %s", max, what);
+	list[(*count)++] = text;
+	return 0;
+}
+
 static int take_store(void *ctx, const char *text, struct err *err)
 {
 	struct ui_options *o = ctx;
 
-	if (o->store_count == STORES_MAX)
-		return err_set(err, ERR_USAGE, "over %d stores", STORES_MAX);
-	o->stores[o->store_count++] = text;
-	return 0;
+	return add_text(o->stores, &o->store_count, STORES_MAX, "stores", text, err);
+}
+
+static int take_recipient(void *ctx, const char *text, struct err *err)
+{
+	struct ui_options *o = ctx;
+
+	return add_text(o->to, &o->to_count, PACK_KEYBLOCK_WRAPS, "keys", text, err);
 }
 
 static int take_key(void *ctx, const char *text, struct err *err)
 {
-	return ui_unseal_add(&((struct ui_options *)ctx)->unseal, text, err);
+	struct ui_unseal *u = &((struct ui_options *)ctx)->unseal;
+
+	return add_text(u->paths, &u->count, UI_UNSEAL_KEYS, "keys", text, err);
 }
 
 static int take_pattern(void *ctx, const char *text, struct err *err)
 {
-	return ui_select_pattern(&((struct ui_options *)ctx)->select, text, err);
+	return ui_select_exclude(&((struct ui_options *)ctx)->select, text, NULL, err);
 }
 
 static int take_patterns(void *ctx, const char *text, struct err *err)
 {
-	return ui_select_patterns_from(&((struct ui_options *)ctx)->select, text, false, err);
+	return ui_select_exclude(&((struct ui_options *)ctx)->select, NULL, text, err);
 }
 
 /* Defined once, so that spelling, meaning and message are the same in every command. */
@@ -85,6 +101,8 @@ static const struct ui_option shared[] = {
 		"store the output of PROGRAM as member NAME; what is there in the tree is left "
 		"out, and listed",
 		.value = "NAME=PROGRAM", .many = true, .take = take_command, .shared = "c"},
+	{0, "to", UI_FILE, "encrypt to this public key", .value = "FILE.pub", .many = true,
+		.take = take_recipient, .shared = "e"},
 	{'s', "store", UI_STORE, "a store: a directory (with a slash), or a service's NAME[:PORT]",
 		.many = true, .take = take_store, .shared = "s"},
 	{0, "config", UI_DIR, "where stores' addresses are; default: /etc/fdump",

@@ -2,9 +2,9 @@
 #include "cmd/ui/conf.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "cmd/ui/log.h"
+#include "lib/buf.h"
 #include "lib/err.h"
 #include "lib/file.h"
 
@@ -23,21 +23,20 @@ int ui_conf_read(struct manager_syntax *syntax, const char *path,
 	const struct manager_syntax_rule *rules, manager_problem *problem, void *ctx,
 	struct err *err)
 {
-	char *text = malloc(CONF_MAX);
-	size_t len;
+	struct buf text;
 	int ret;
 
 	*syntax = (struct manager_syntax){.text = NULL};
-	if (text == NULL)
-		return err_set(err, ERR_NOMEM, "out of memory");
-	if (file_read(path, text, CONF_MAX, &len, NULL, err) != 0) {
+	buf_init(&text, CONF_MAX);
+	if (file_read_buf(path, &text, NULL, err) != 0) {
 		ret = err->code == ERR_NOTFOUND ? 1 : -1;
 	} else {
-		ret = manager_syntax_read(syntax, path, text, len, rules, problem, ctx, err);
+		ret = manager_syntax_read(
+			syntax, path, (char *)text.data, text.len, rules, problem, ctx, err);
 		if (ret == 1)
 			ret = err_set(err, ERR_CONFIG, "%s: not taken", path);
 	}
-	free(text);
+	buf_fini(&text);
 	return ret;
 }
 

@@ -5,8 +5,6 @@
 #ifndef FDUMP_CMD_UI_CONF_H
 #define FDUMP_CMD_UI_CONF_H
 
-#include <stddef.h>
-
 #include "cmd/manager/syntax.h"
 
 struct err;

@@ -17,7 +17,7 @@
 #include "lib/err.h"
 
 struct dump_fanout;
-struct ui_net;
+struct ui_options;
 
 /* A store of the backup. */
 struct ui_copy {
@@ -29,11 +29,7 @@ struct ui_copy {
 };
 
 struct ui_copies {
-	const char *command;
-	const char *const *names; /* the stores' names; borrowed */
-	size_t count;
-	struct ui_net *net; /* knows which stores were replaced by others */
-	bool verbose, json;
+	struct ui_options *o; /* the stores; .net knows which of them were replaced by others */
 	/* Set when all stores have been tried: from then on a store that is left behind may catch
 	 * up, and is reported at the end only. */
 	bool running;

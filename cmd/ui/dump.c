@@ -3,7 +3,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "cmd/agent/state.h"
 #include "cmd/store/parcel.h"
@@ -12,6 +11,7 @@
 #include "lib/buf.h"
 #include "lib/cbor.h"
 #include "lib/esc.h"
+#include "lib/mem.h"
 #include "pack/entry.h"
 
 /* Longest time without progress from a store if there are others to read from. */
@@ -49,9 +49,7 @@ static void tell(
 	char id[32];
 
 	snprintf(id, sizeof id, "%s.%s", o->command, kind);
-	ui_problem(&(struct ui_problem){.command = o->command,
-			   .id = id,
-			   .json = o->json ? stdout : NULL,
+	ui_problem(&(struct ui_problem){.id = id,
 			   .note = true,
 			   .store = o->stores[store],
 			   .healed = healed,
@@ -185,12 +183,7 @@ static void on_behind(void *ctx, size_t i, const char *why)
 
 	d->behind |= (uint32_t)1 << i;
 	snprintf(id, sizeof id, "%s.store", d->o->command);
-	ui_problem(&(struct ui_problem){.command = d->o->command,
-			   .id = id,
-			   .json = d->o->json ? stdout : NULL,
-			   .store = d->o->stores[i],
-			   .what = why},
-		NULL);
+	ui_problem(&(struct ui_problem){.id = id, .store = d->o->stores[i], .what = why}, NULL);
 }
 
 int ui_dump_all(const struct ui_dump *d, struct err *err)
@@ -255,7 +248,6 @@ static int choose_late(struct ui_dump *d, const char *dump, struct err *err)
 int ui_dump_open(struct ui_dump *d, struct ui_options *o, const char *dump, struct err *err)
 {
 	struct store_access access = o->access;
-	size_t i;
 
 	d->o = o;
 	if (o->store_count == 0)
@@ -269,11 +261,9 @@ int ui_dump_open(struct ui_dump *d, struct ui_options *o, const char *dump, stru
 		access.patience_ms = OTHERS_MS;
 	if (o->store_count > 1 && o->net.net.connect_ms > OTHERS_CONNECT_MS)
 		o->net.net.connect_ms = OTHERS_CONNECT_MS;
-	for (i = 0; i < o->store_count; i++)
-		if (ui_stores_add(&d->stores, o->stores[i], o->store_is_directory, &access, err) !=
-			0)
-			return -1;
-	if (ui_stores_open(&d->stores, STORE_READ, 1, on_behind, d, err) != 0)
+	if (ui_stores_new(&d->stores, o->stores, o->store_count, o->store_is_directory, &access,
+		    err) != 0 ||
+		ui_stores_open(&d->stores, STORE_READ, 1, on_behind, d, err) != 0)
 		return -1;
 	d->source = dump_source_new(d->stores.stores, d->stores.count, d->keys, err);
 	if (d->source == NULL)
@@ -417,12 +407,10 @@ int ui_dump_adopt(struct ui_dump *d, struct err *err)
 
 struct ui_dump_walk *ui_dump_walk_new(struct ui_dump *d, struct err *err)
 {
-	struct ui_dump_walk *w = calloc(1, sizeof *w);
+	struct ui_dump_walk *w = mem_new(sizeof *w, err);
 
-	if (w == NULL) {
-		err_set(err, ERR_NOMEM, "out of memory");
+	if (w == NULL)
 		return NULL;
-	}
 	w->dump = d;
 	buf_init(&w->piece, STORE_CONTENT_MAX);
 	buf_init(&w->head, PACK_HEAD_KEEP);
@@ -463,12 +451,7 @@ static void refuse(struct ui_dump *d, struct pack_bytes path, const struct err *
 		return;
 	d->refused++;
 	snprintf(id, sizeof id, "%s.entry", d->o->command);
-	ui_problem(&(struct ui_problem){.command = d->o->command,
-			   .id = id,
-			   .json = d->o->json ? stdout : NULL,
-			   .path = path,
-			   .what = why->message},
-		NULL);
+	ui_problem(&(struct ui_problem){.id = id, .path = path, .what = why->message}, NULL);
 }
 
 /* Reads from the end of a HEAD to the end of its TAIL, across pieces if necessary. Returns as

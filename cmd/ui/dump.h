@@ -9,14 +9,11 @@
 
 #include <stdbool.h>
 
-#include <jansson.h>
-
 #include "cmd/dump/replay.h"
 #include "cmd/dump/source.h"
 #include "cmd/ui/options.h"
 #include "cmd/ui/stores.h"
 #include "lib/err.h"
-#include "lib/esc.h"
 #include "pack/heirs.h"
 
 struct ui_dump {

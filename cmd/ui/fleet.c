@@ -12,7 +12,6 @@
 #include "lib/civil.h"
 #include "lib/err.h"
 #include "lib/esc.h"
-#include "lib/file.h"
 #include "rpc/ca.h"
 #include "rpc/client.h"
 #include "rpc/wire.h"
@@ -22,26 +21,23 @@
 #define CLOSE_MS    2000
 #define PATIENCE_MS 3700000 /* longer than any method's deadline */
 #define PARAMS_MAX  512     /* bytes of a method's parameters */
-#define FILE_MAX    (1u << 18)
 
 /* --- identity and managers -------------------------------------------------- */
 
-size_t ui_fleet_managers(const char *path, struct manager_peer managers[MANAGER_PEERS_MAX])
+/* Returns the number of managers; 0 if the file can't be read. */
+static size_t read_managers(const char *path, struct manager_peer managers[MANAGER_PEERS_MAX])
 {
 	FILE *file = fopen(path, "re");
-	char line[1024], *save, *name, *address;
-	size_t n = 0;
+	char text[1024], *words[UI_ROLE_WORDS];
+	size_t n = 0, count;
 
-	while (file != NULL && n < MANAGER_PEERS_MAX && fgets(line, sizeof line, file) != NULL) {
-		name = strtok_r(line, " \t\n", &save);
-		if (name == NULL || name[0] == '#')
+	while (file != NULL && n < MANAGER_PEERS_MAX &&
+		(count = ui_role_words(file, text, words)) > 0) {
+		if (count < 2 || strlen(words[0]) >= sizeof managers->name ||
+			strlen(words[1]) >= sizeof managers->address)
 			continue;
-		address = strtok_r(NULL, " \t\n", &save);
-		if (address == NULL || strlen(name) >= sizeof managers->name ||
-			strlen(address) >= sizeof managers->address)
-			continue;
-		strcpy(managers[n].name, name);
-		strcpy(managers[n++].address, address);
+		strcpy(managers[n].name, words[0]);
+		strcpy(managers[n++].address, words[1]);
 	}
 	if (file != NULL)
 		fclose(file);
@@ -76,7 +72,7 @@ int ui_fleet_open(struct ui_fleet *f, const struct ui_options *o, struct err *er
 			"operator's token makes one), and not in %s (a manager's, which root can "
 			"read)",
 			f->role.dir);
-	f->count = ui_fleet_managers(f->role.managers, f->managers);
+	f->count = read_managers(f->role.managers, f->managers);
 	note_signer(f);
 	return f->count > 0 ? 0
 			    : err_set(err, ERR_CONFIG,
@@ -110,98 +106,68 @@ struct line {
 	const char *name, *address, *rest;
 };
 
-/* Returns the end of the line at `at`, or of the text. */
-static size_t line_end(const struct buf *text, size_t at)
+struct lines {
+	const struct line *at;
+	size_t count;
+	/* Whether the file has a line of this name; one more for other lines. */
+	bool there[MANAGER_PEERS_MAX + MANAGER_STORES_MAX + 1];
+};
+
+static int add_missing(const struct lines *l, struct buf *to, struct err *err)
 {
-	const uint8_t *end = memchr(text->data + at, '\n', text->len - at);
+	int added = 0;
+	size_t i;
 
-	return end != NULL ? (size_t)(end - text->data) : text->len;
-}
+	for (i = 0; i < l->count; i++) {
+		const struct line *new = &l->at[i];
 
-/* Finds the next word of the line that ends at `end`, and moves *at to its start. Returns its
- * length, or 0 if there is none. */
-static size_t next_word(const struct buf *text, size_t *at, size_t end)
-{
-	size_t len = 0;
-
-	while (*at < end && memchr(" \t", text->data[*at], 2) != NULL)
-		(*at)++;
-	while (*at + len < end && memchr(" \t", text->data[*at + len], 2) == NULL)
-		len++;
-	return len;
-}
-
-static bool is_word(const struct buf *text, size_t at, size_t len, const char *word)
-{
-	return len == strlen(word) && memcmp(text->data + at, word, len) == 0;
-}
-
-/* Replaces len bytes at `at`. */
-static int replace(struct buf *text, size_t at, size_t len, const char *by, struct err *err)
-{
-	size_t new_len = strlen(by), behind = text->len - at - len;
-
-	if (buf_room(text, new_len, err) == NULL)
-		return -1;
-	memmove(text->data + at + new_len, text->data + at + len, behind);
-	memcpy(text->data + at, by, new_len);
-	text->len = at + new_len + behind;
-	return 0;
-}
-
-/* Sets the address of a name in a text of lines NAME ADDRESS ..., or appends a line "NAME ADDRESS
- * REST" (rest may be ""). The rest of an existing line, a store's uid and key, is kept. Returns 0;
- * 1 if nothing has changed; -1 with err set. */
-static int set_line(
-	struct buf *text, const char *name, const char *address, const char *rest, struct err *err)
-{
-	size_t at, end, len;
-
-	for (at = 0; at < text->len; at = end + 1) {
-		end = line_end(text, at);
-		len = next_word(text, &at, end);
-		if (!is_word(text, at, len, name))
+		if (l->there[i])
 			continue;
-		at += len;
-		len = next_word(text, &at, end);
-		if (len == 0 || is_word(text, at, len, address))
-			return 1;
-		return replace(text, at, len, address, err);
+		if (buf_addf(to, err, "%s %s%s%s\n", new->name, new->address,
+			    new->rest[0] != 0 ? " " : "", new->rest) != 0)
+			return -1;
+		added = 1;
 	}
-	if (text->len > 0 && text->data[text->len - 1] != '\n' && buf_add(text, "\n", 1, err) != 0)
-		return -1;
-	return buf_addf(text, err, "%s %s%s%s\n", name, address, rest[0] != 0 ? " " : "", rest);
+	return added;
 }
 
-/* Calls set_line for the file at path, and replaces the file as a whole if anything has changed. A
- * missing file is created. */
-static int save_lines(const char *path, const struct line *lines, size_t count, struct err *err)
+static bool is_word(const char *text, size_t len, const char *word)
 {
-	struct err why = {0};
-	struct buf text;
-	uint8_t *to;
-	size_t len, i;
-	int ret = -1, changed = 0;
+	return len == strlen(word) && memcmp(text, word, len) == 0;
+}
 
-	buf_init(&text, 2 * FILE_MAX);
-	to = buf_room(&text, FILE_MAX, err);
-	if (to == NULL)
-		goto out;
-	if (file_read(path, to, FILE_MAX, &len, NULL, &why) == 0) {
-		buf_took(&text, len);
-	} else if (why.code != ERR_NOTFOUND) {
-		*err = why;
-		goto out;
-	}
-	for (ret = 0, i = 0; i < count && ret >= 0; i++) {
-		ret = set_line(&text, lines[i].name, lines[i].address, lines[i].rest, err);
-		changed |= ret == 0;
-	}
-	if (ret >= 0)
-		ret = changed ? file_write_owned(path, text.data, text.len, 0644, err) : 0;
-out:
-	buf_fini(&text);
-	return ret;
+/* Sets the address in the line of a name; the rest of the line, a store's uid and key, is kept. At
+ * the end adds the lines that are missing. */
+static int set_line(void *ctx, const char *line, struct buf *to, struct err *err)
+{
+	struct lines *l = ctx;
+	const char *name, *at;
+	size_t name_len, len, i = 0;
+
+	if (line == NULL)
+		return add_missing(l, to, err);
+	name = line + strspn(line, " \t");
+	name_len = strcspn(name, " \t");
+	at = name + name_len + strspn(name + name_len, " \t");
+	len = strcspn(at, " \t");
+	while (i < l->count && !is_word(name, name_len, l->at[i].name))
+		i++;
+	l->there[i] = true;
+	if (i == l->count || len == 0 || is_word(at, len, l->at[i].address))
+		return buf_addf(to, err, "%s\n", line);
+	return buf_addf(to, err, "%.*s%s%s\n", (int)(at - line), line, l->at[i].address,
+		       at + len) == 0
+		       ? 1
+		       : -1;
+}
+
+/* Sets the lines in the file at path, which is created if it is missing. Failures, such as a folder
+ * without write permission, are ignored. */
+static void save_lines(const char *path, const struct line *lines, size_t count)
+{
+	struct lines l = {.at = lines, .count = count};
+
+	(void)ui_role_edit(path, 0644, set_line, &l, NULL);
 }
 
 /* Adds or updates a manager in memory. The manager that is being asked keeps the address where it
@@ -243,14 +209,14 @@ static void learn(struct ui_fleet *f)
 		goto out;
 	for (i = 0; i < f->count; i++)
 		lines[i] = (struct line){f->managers[i].name, f->managers[i].address, ""};
-	save_lines(f->role.managers, lines, f->count, NULL);
+	save_lines(f->role.managers, lines, f->count);
 	for (n = 0; n < MANAGER_STORES_MAX && manager_welcome_store(&w, &stores[n]); n++) {
 		esc_hex(rest[n], stores[n].uid, MANAGER_UID_LEN);
 		rest[n][2 * MANAGER_UID_LEN] = ' ';
 		esc_hex(rest[n] + 2 * MANAGER_UID_LEN + 1, stores[n].key, MANAGER_KEY_LEN);
 		lines[n] = (struct line){stores[n].name, stores[n].address, rest[n]};
 	}
-	save_lines(f->role.stores, lines, n, NULL);
+	save_lines(f->role.stores, lines, n);
 out:
 	buf_fini(&reply);
 }
@@ -265,8 +231,7 @@ static bool is_last(const struct ui_fleet *f)
 
 static int dial(struct ui_fleet *f, struct err *err)
 {
-	const struct rpc_tls_opts tls = {
-		.kind = RPC_TLS_MUTUAL, .cert = f->role.cert, .key = f->role.key, .ca = f->role.ca};
+	const struct rpc_tls_opts tls = ui_role_tls(&f->role, NULL);
 	bool waits_briefly = f->only ? f->count > 1 : !is_last(f);
 	struct store_address address;
 	struct rpc_client_opts opts = {.tls = &tls,

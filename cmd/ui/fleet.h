@@ -14,7 +14,6 @@
 #define FDUMP_CMD_UI_FLEET_H
 
 #include "cmd/manager/proto.h"
-#include "cmd/manager/row.h"
 #include "cmd/ui/result.h"
 #include "cmd/ui/role.h"
 
@@ -46,10 +45,6 @@ void ui_fleet_close(struct ui_fleet *fleet);
 /* From now on asks this manager (an index of .managers), and no other. who: its name for messages.
  * Returns 0, or -1 with err set: the identity is good for another manager only. */
 int ui_fleet_only(struct ui_fleet *fleet, size_t manager, const char *who, struct err *err);
-
-/* Reads a file of lines NAME HOST[:PORT]. Returns the number of managers; 0 if the file can't be
- * read. */
-size_t ui_fleet_managers(const char *path, struct manager_peer managers[MANAGER_PEERS_MAX]);
 
 /* Calls a method. params: the members of its CBOR map, or NULL. reply and blob are initialised by
  * the caller, who owns them; blob is NULL if the method has none. Returns 0, or -1 with err set. */

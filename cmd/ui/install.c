@@ -23,7 +23,7 @@
 
 #define OPEN_MAX_FILES 16
 #define CONF_MAX       65536
-#define GIVE_DEPTH     2 /* levels of folders */
+#define GIVE_DEPTH     3 /* levels of folders */
 
 extern char **environ;
 
@@ -286,43 +286,25 @@ int ui_install_identity(const struct ui_role *role, enum rpc_role kind, const ch
 	return rpc_join_issue(ca, &id, role->key, role->cert, err);
 }
 
-/* Gives a file or folder and, down to `depth` levels, what is in it. */
-static int give(const char *dir, const struct stat *to, int depth, struct err *err)
-{
-	char path[PATH_MAX];
-	struct dirent *entry;
-	struct stat st;
-	DIR *d;
-	int ret = 0;
+static struct stat new_owner; /* for give */
 
-	if (lchown(dir, to->st_uid, to->st_gid) != 0 || lstat(dir, &st) != 0)
-		return err_errno(err, errno, "%s", dir);
-	if (!S_ISDIR(st.st_mode) || depth < 0)
+static int give(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+	(void)st, (void)type;
+	if (at->level > GIVE_DEPTH)
 		return 0;
-	d = opendir(dir);
-	if (d == NULL)
-		return err_errno(err, errno, "%s", dir);
-	while (ret == 0 && (entry = readdir(d)) != NULL) {
-		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-			continue;
-		if ((size_t)snprintf(path, sizeof path, "%s/%s", dir, entry->d_name) < sizeof path)
-			ret = give(path, to, depth - 1, err);
-		else
-			ret = err_set(err, ERR_LIMIT, "%.64s...: the path is too long", dir);
-	}
-	closedir(d);
-	return ret;
+	return lchown(path, new_owner.st_uid, new_owner.st_gid);
 }
 
 int ui_install_give(const struct ui_role *role, const char *folder, struct err *err)
 {
-	struct stat st;
-
 	if (geteuid() != 0)
 		return 0;
-	if (stat(role->dir, &st) != 0)
+	if (stat(role->dir, &new_owner) != 0)
 		return err_errno(err, errno, "%s", role->dir);
-	return st.st_uid == 0 ? 0 : give(folder, &st, GIVE_DEPTH, err);
+	if (new_owner.st_uid != 0 && nftw(folder, give, OPEN_MAX_FILES, FTW_PHYS) != 0)
+		return err_errno(err, errno, "%s", folder);
+	return 0;
 }
 
 /* --- starting ------------------------------------------------------------------- */

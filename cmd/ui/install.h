@@ -11,7 +11,6 @@
 #define FDUMP_CMD_UI_INSTALL_H
 
 #include "cmd/ui/role.h"
-#include "rpc/ca.h"
 
 struct err;
 

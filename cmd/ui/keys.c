@@ -2,13 +2,12 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cmd/ui/role.h"
 #include "lib/buf.h"
 #include "lib/err.h"
 #include "lib/file.h"
@@ -16,17 +15,10 @@
 #include "lib/pass.h"
 #include "rpc/enroll.h"
 
-static int path_of(char path[PATH_MAX], const char *dir, const char *name, struct err *err)
-{
-	if ((size_t)snprintf(path, PATH_MAX, "%s/%s", dir, name) < PATH_MAX)
-		return 0;
-	return err_set(err, ERR_LIMIT, "%.64s...: the path is too long", dir);
-}
-
 /* Sets the paths of the root's key and its certificate. */
 static int root_paths(char key[PATH_MAX], char cert[PATH_MAX], const char *dir, struct err *err)
 {
-	return path_of(key, dir, "root.key", err) == 0 ? path_of(cert, dir, "root.pem", err) : -1;
+	return ui_path(key, dir, "root.key", err) == 0 ? ui_path(cert, dir, "root.pem", err) : -1;
 }
 
 static int is_name(const struct dirent *entry)
@@ -82,8 +74,8 @@ int ui_keys_make(const char *dir, const char *label, const char *to, const struc
 		return err_errno(err, errno, "%s", dir);
 	if (ui_keys_look(dir, err) < 0 || root_paths(root, cert, dir, err) != 0 ||
 		rpc_ca_make(root, cert, label, pass, err) != 0 ||
-		path_of(path, dir, "backup.key", err) != 0 ||
-		path_of(public, dir, "backup.key.pub", err) != 0)
+		ui_path(path, dir, "backup.key", err) != 0 ||
+		ui_path(public, dir, "backup.key.pub", err) != 0)
 		return -1;
 	if (to != NULL)
 		ret = key_public_load(to, &key.half, err);
@@ -111,7 +103,7 @@ static int digest_public(struct ui_keys *keys, const char *dir, struct err *err)
 			err, ERR_LIMIT, "%s: more than %d public keys", dir, RPC_RECIPIENTS_MAX);
 	for (i = 0; i < count && ret == 0; i++) {
 		files[i].bytes = text[i];
-		ret = path_of(path, dir, names[i]->d_name, err) == 0
+		ret = ui_path(path, dir, names[i]->d_name, err) == 0
 			      ? file_read(path, text[i], sizeof text[i], &files[i].len, NULL, err)
 			      : -1;
 	}

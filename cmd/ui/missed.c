@@ -1,13 +1,12 @@
 /* Compares a backup with the last dumps in its stores. */
 #include "cmd/ui/missed.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cmd/dump/before.h"
-#include "cmd/ui/select.h"
+#include "cmd/ui/options.h"
 #include "lib/err.h"
 
 /* Whether a dump has the same paths as this backup, or its paths can't be read. */
@@ -16,7 +15,7 @@ static bool same_paths(
 {
 	struct err err;
 
-	return ui_roots_of(roots, d, !m->no_recursion, &err) != 0 ||
+	return ui_roots_of(roots, d, !m->o->no_recursion, &err) != 0 ||
 	       (ui_roots_same(roots, m->roots) &&
 		       (roots->count == 0 || (d->base_len == strlen(m->base) &&
 						     memcmp(d->base, m->base, d->base_len) == 0)));
@@ -72,7 +71,8 @@ static void compare_paths(struct ui_missed *m, const char *store, const struct s
 	FILE *to;
 
 	snprintf(base, sizeof base, "%.*s", (int)last->base_len, (const char *)last->base);
-	if (!m->told_paths && !m->listed && !same_paths(m, last, &roots)) {
+	/* The paths in a list may differ each time. */
+	if (!m->told_paths && m->o->files_from == NULL && !same_paths(m, last, &roots)) {
 		m->told_paths = true;
 		to = open_memstream(&text, &len);
 		if (to == NULL)
@@ -81,25 +81,11 @@ static void compare_paths(struct ui_missed *m, const char *store, const struct s
 		print_difference(to, m, &roots, base);
 		fputs(": fdump forget counts both as one backup (--name gives another name)", to);
 		if (fclose(to) == 0)
-			m->warn(m->ctx, text);
+			m->warn(m->ctx, "%s", text);
 		free(text);
 	}
 out:
 	ui_roots_fini(&roots);
-}
-
-static void warn(const struct ui_missed *m, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
-
-static void warn(const struct ui_missed *m, const char *fmt, ...)
-{
-	char text[ERR_MESSAGE_MAX];
-	va_list args;
-
-	va_start(args, fmt);
-	vsnprintf(text, sizeof text, fmt, args);
-	va_end(args);
-	m->warn(m->ctx, text);
 }
 
 void ui_missed_compare(void *missed, size_t store, const struct dump_before *before)
@@ -110,13 +96,13 @@ void ui_missed_compare(void *missed, size_t store, const struct dump_before *bef
 	size_t n = before->ahead;
 
 	if (n > 0)
-		warn(m,
+		m->warn(m->ctx,
 			"warning: %s has %zu dump%s of this backup %s in the future (a '~' in "
 			"fdump dumps): fdump forget keeps %s, and counts by the others",
-			m->stores[store], n, n > 1 ? "s" : "",
+			m->o->stores[store], n, n > 1 ? "s" : "",
 			n > 1 ? "that are dated" : "that is dated", n > 1 ? "them" : "it");
 	if (before->has_last)
-		compare_paths(m, m->stores[store], &before->last);
+		compare_paths(m, m->o->stores[store], &before->last);
 	if (before->has_full && full->began.sec >= m->full_began && same_paths(m, full, &roots)) {
 		m->full_began = full->began.sec;
 		m->full = full->entries;
@@ -128,25 +114,24 @@ void ui_missed_links(const struct ui_missed *m, int base)
 {
 	size_t i;
 
-	for (i = 0; i < m->roots->count && !m->no_recursion; i++)
+	for (i = 0; i < m->roots->count && !m->o->no_recursion; i++)
 		if (ui_roots_link(base, m->roots->paths[i]))
-			warn(m,
+			m->warn(m->ctx,
 				"note: %s is a symbolic link: only the link is kept (%s/ follows "
 				"it)",
 				m->roots->paths[i], m->roots->paths[i]);
 }
 
-size_t ui_missed_after(const struct ui_missed *m, const struct ui_select *select, uint64_t entries,
-	uint64_t fewer_than)
+size_t ui_missed_after(const struct ui_missed *m, uint64_t entries, uint64_t fewer_than)
 {
-	char *patterns = m->planned ? NULL : ui_select_patterns_unmet(select);
+	char *patterns = m->planned ? NULL : ui_select_patterns_unmet(&m->o->select);
 
 	if (patterns != NULL)
-		warn(m, "note: %s", patterns);
+		m->warn(m->ctx, "note: %s", patterns);
 	free(patterns);
 	if (fewer_than == 0)
 		return 0;
-	warn(m,
+	m->warn(m->ctx,
 		"warning: %llu entr%s, the last whole dump had %llu: is everything mounted? fdump "
 		"forget does not count this dump as whole (--accept-fewer, if it is)",
 		(unsigned long long)entries, entries == 1 ? "y" : "ies",

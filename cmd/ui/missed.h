@@ -16,16 +16,14 @@
 #include "cmd/ui/roots.h"
 
 struct dump_before;
-struct ui_select;
+struct ui_options;
 
 struct ui_missed {
 	const char *name, *base; /* of the backup; the folder that relative paths start from */
 	const struct ui_roots *roots;
-	const char *const *stores; /* their names */
-	bool listed;               /* the paths come from a list, which may differ each time */
-	bool no_recursion;
+	const struct ui_options *o;
 	bool planned; /* a job of a plan, whose patterns are for many machines */
-	void (*warn)(void *ctx, const char *what);
+	void (*warn)(void *ctx, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 	void *ctx;
 	/* Set by ui_missed_compare. */
 	uint64_t full; /* entries of the last complete dump of these paths; 0: none */
@@ -43,7 +41,6 @@ void ui_missed_links(const struct ui_missed *missed, int base);
 /* Reports patterns that matched nothing, unless the job is planned, and, if fewer_than is not 0,
  * that the backup has far fewer entries than that. Returns the number of problems; notes don't
  * count. */
-size_t ui_missed_after(const struct ui_missed *missed, const struct ui_select *select,
-	uint64_t entries, uint64_t fewer_than);
+size_t ui_missed_after(const struct ui_missed *missed, uint64_t entries, uint64_t fewer_than);
 
 #endif

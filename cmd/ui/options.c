@@ -2,15 +2,20 @@
 #include "cmd/ui/options.h"
 
 #include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <limits.h>
+#include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "cmd/store/store.h"
 #include "cmd/ui/progress.h"
 #include "cmd/ui/report.h"
+#include "cmd/ui/result.h"
 #include "lib/err.h"
 #include "lib/match.h"
 #include "lib/name.h"
@@ -35,20 +40,20 @@ static void tell_dial(void *ctx, const char *text)
 }
 
 /* Reports an option for which getopt_long returned c, '?' or ':'. Returns the exit status. */
-static int refuse_option(const char *command, int c, char **argv)
+static int refuse_option(int c, char **argv)
 {
 	const char *word = argv[optind - 1];
 
 	if (c == ':')
-		return ui_usage(command, "%s needs a value", word);
+		return ui_usage("%s needs a value", word);
 	if (strcmp(word, "--json") == 0)
-		ui_fail_json(NULL); /* the command has no --json */
+		ui_result_json(NULL); /* the command has no --json */
 	if (optopt > 0 && optopt <= 255 && strncmp(word, "--", 2) != 0)
-		return ui_usage(command,
+		return ui_usage(
 			"unrecognized option '-%c' (an argument that begins with '-' goes after "
 			"'--')",
 			optopt);
-	return ui_usage(command, "unrecognized option '%s'", word);
+	return ui_usage("unrecognized option '%s'", word);
 }
 
 /* Finds out how services among the stores are reached. Returns as ui_options_parse. */
@@ -62,13 +67,23 @@ static int find_net(struct ui_options *o)
 	else
 		ret = ui_role_find(&o->role, o->config, o->state, "agent", o->identity, &err);
 	if (ret < 0)
-		return ui_fail(o->command, &err);
+		return ui_fail(&err);
 	if (ret > 0 || access(o->role.cert, F_OK) != 0)
 		return -1; /* without an identity no service can be reached */
 	ui_net_set(&o->net, &o->role);
 	ui_test_times(&o->access.patience_ms);
 	o->access.net = &o->net.net;
 	return -1;
+}
+
+/* Parses a decimal number. Returns 0, or -1 if the text is not one from min to max. */
+static int parse_number(const char *text, long min, long max, long *value)
+{
+	char *end;
+
+	errno = 0;
+	*value = strtol(text, &end, 10);
+	return *text == 0 || *end != 0 || errno != 0 || *value < min || *value > max ? -1 : 0;
 }
 
 /* Converts a value and stores it in its variable, in the command's struct. Returns 0, or -1 with
@@ -87,7 +102,7 @@ static int convert(const struct ui_option *o, uint8_t *own, const char *text, st
 		return 0;
 	case UI_NUMBER:
 		assert(o->size == sizeof n || o->size == sizeof(int));
-		if (ui_number(text, o->min, o->max, &n) != 0)
+		if (parse_number(text, o->min, o->max, &n) != 0)
 			return err_set(err, ERR_USAGE, "expected a number from %ld to %ld", o->min,
 				o->max);
 		if (o->size == sizeof n)
@@ -134,16 +149,15 @@ static int take_option(struct ui_options *o, const struct ui_option *row)
 
 	snprintf(name, sizeof name, "--%s", row->name);
 	if (path && *optarg == 0)
-		return ui_usage(o->command, "%s '': empty path", name);
+		return ui_usage("%s '': empty path", name);
 	if (row->type == UI_NAME && name_check(name, optarg, &err) != 0)
-		return ui_usage(o->command, "%s", err.message);
+		return ui_usage("%s", err.message);
 	got = row->take != NULL ? row->take(o, optarg, &err)
 				: convert(row, (uint8_t *)o, optarg, &err);
 	if (got == 0)
 		return -1;
 	err_prefix(&err, "%s", name);
-	return err.code == ERR_USAGE ? ui_usage(o->command, "%s", err.message)
-				     : ui_fail(o->command, &err);
+	return err.code == ERR_USAGE ? ui_usage("%s", err.message) : ui_fail(&err);
 }
 
 /* Reads the options, and records in *seen which rows were given. Returns -1 to go on, else the exit
@@ -169,7 +183,7 @@ static int read_options(struct ui_options *o, const struct ui_command *command,
 	optind = 1;
 	while (status < 0 && (c = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
 		if (c == '?' || c == ':')
-			return refuse_option(o->command, c, argv);
+			return refuse_option(c, argv);
 		for (i = 0; c < LONG_ONLY ? rows[i].letter != c : i + LONG_ONLY != (size_t)c; i++)
 			continue;
 		if (i + 1 == count) {
@@ -178,7 +192,7 @@ static int read_options(struct ui_options *o, const struct ui_command *command,
 			return UI_OK;
 		}
 		if (*seen >> i & 1 && rows[i].type != UI_FLAG && !rows[i].many)
-			return ui_usage(o->command, "--%s can be given only once", rows[i].name);
+			return ui_usage("--%s can be given only once", rows[i].name);
 		*seen |= (uint64_t)1 << i;
 		status = take_option(o, &rows[i]);
 	}
@@ -199,7 +213,7 @@ static int find_verb(struct ui_options *o, const struct ui_option *rows, uint64_
 			snprintf(names + strlen(names), sizeof names - strlen(names), "%s%s",
 				*names != 0 ? ", " : "", v->name);
 	if (v->name == NULL)
-		return ui_usage(o->command, "%s%s%sexpected %s%s", optind < argc ? "'" : "",
+		return ui_usage("%s%s%sexpected %s%s", optind < argc ? "'" : "",
 			optind < argc ? word : "", optind < argc ? "': " : "",
 			strchr(names, ',') != NULL ? "one of " : "", names);
 	optind += optind < argc;
@@ -208,11 +222,10 @@ static int find_verb(struct ui_options *o, const struct ui_option *rows, uint64_
 		if (!(seen >> i & 1) || ui_command_has(&rows[i], v))
 			continue;
 		if (strcmp(rows[i].name, "json") == 0)
-			ui_fail_json(NULL);
+			ui_result_json(NULL);
 		if (strcmp(v->name, "-") == 0)
-			return ui_usage(
-				o->command, "--%s: can't be used without a verb", rows[i].name);
-		return ui_usage(o->command, "--%s: can't be used with '%s'", rows[i].name, v->name);
+			return ui_usage("--%s: can't be used without a verb", rows[i].name);
+		return ui_usage("--%s: can't be used with '%s'", rows[i].name, v->name);
 	}
 	return -1;
 }
@@ -244,14 +257,23 @@ static int check_arguments(const struct ui_options *o, const struct ui_command *
 
 	count_words(words, &least, &most);
 	if (o->arg_count < least || o->arg_count > most)
-		return ui_usage(o->command, "%s%sexpected %s%s%s%s", verb, *verb != 0 ? ": " : "",
+		return ui_usage("%s%sexpected %s%s%s%s", verb, *verb != 0 ? ": " : "",
 			*words != 0 ? words : "no arguments", command->hint != NULL ? " (" : "",
 			command->hint != NULL ? command->hint : "",
 			command->hint != NULL ? ")" : "");
 	for (i = 0; i < o->arg_count && paths; i++)
 		if (*o->args[i] == 0)
-			return ui_usage(o->command, "'': empty path");
+			return ui_usage("'': empty path");
 	return -1;
+}
+
+/* Returns the number of processors that this process may use, 1 to 64. */
+static unsigned processors(void)
+{
+	cpu_set_t set;
+	int n = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+
+	return n < 1 ? 1 : n > 64 ? 64 : (unsigned)n;
 }
 
 int ui_options_parse(const struct ui_command *command, int argc, char **argv)
@@ -263,7 +285,7 @@ int ui_options_parse(const struct ui_command *command, int argc, char **argv)
 	int status;
 
 	o->command = command->name;
-	o->threads = ui_processors();
+	o->threads = processors();
 	o->access = (struct store_access){.wait_sec = STORE_LOCK_SEC,
 		.patience_ms = STORE_PATIENCE_MS,
 		.waits = tell_wait,
@@ -285,13 +307,22 @@ int ui_options_paths(struct ui_options *o)
 
 	for (; *o->args != NULL; o->args++)
 		if (ui_select_path(&o->select, *o->args, &err) != 0)
-			return ui_fail(o->command, &err);
+			return ui_fail(&err);
 	if (o->files_from != NULL &&
 		ui_select_lines(o->files_from, o->null, o->null ? ui_select_name : ui_select_path,
 			&o->select, &err) != 0)
-		return ui_fail(o->command, &err);
+		return ui_fail(&err);
 	ui_select_ready(&o->select);
 	return -1;
+}
+
+int ui_options_base(const struct ui_options *o, int *base, struct err *err)
+{
+	*base = AT_FDCWD;
+	if (o->directory == NULL)
+		return 0;
+	*base = open(o->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return *base >= 0 ? 0 : err_errno(err, errno, "%s", o->directory);
 }
 
 bool ui_options_excluded(const struct ui_options *o, const char *path, size_t len, bool is_dir)

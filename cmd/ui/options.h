@@ -10,6 +10,7 @@
  *   k --key FILE                p --passphrase-file FILE    t --threads N
  *   v -v, --verbose             j --json                    w --lock-wait TIME
  *   S --state DIR               (-h, --help: always)
+ *   e --to FILE.pub
  *   A --config DIR, with stores' addresses      I --config DIR, with other configuration
  *   i --identity DIR, to reach stores with      o --identity DIR, an operator's
  *
@@ -19,7 +20,6 @@
 #define FDUMP_CMD_UI_OPTIONS_H
 
 #include <stdbool.h>
-#include <stdint.h>
 #include <unistd.h> /* optind */
 
 #include "cmd/store/store.h"
@@ -27,6 +27,7 @@
 #include "cmd/ui/role.h"
 #include "cmd/ui/select.h"
 #include "cmd/ui/unseal.h"
+#include "pack/keyblock.h"
 
 #define UI_COMMANDS_MAX 64 /* --command */
 
@@ -46,6 +47,8 @@ struct ui_options {
 	bool store_is_directory;             /* set by a command whose store is an argument */
 	char *commands[UI_COMMANDS_MAX + 1]; /* no two with the same NAME; ended by NULL */
 	size_t command_count;
+	const char *to[PACK_KEYBLOCK_WRAPS]; /* --to */
+	size_t to_count;
 	bool verbose, json, null, no_xattrs, numeric_owner, no_recursion;
 	unsigned threads; /* default: the number of processors */
 	struct ui_select select;
@@ -59,6 +62,10 @@ int ui_options_parse(const struct ui_command *command, int argc, char **argv);
 /* Adds the remaining arguments and the lines of -T to .select, as paths of entries; .select is then
  * ready. Returns as ui_options_parse. */
 int ui_options_paths(struct ui_options *options);
+
+/* Opens the directory of -C. *base: its descriptor, or AT_FDCWD without -C. Returns 0, or -1 with
+ * err set. */
+int ui_options_base(const struct ui_options *options, int *base, struct err *err);
 
 /* For a walk: whether the patterns exclude a path. With --no-recursion the walk does not descend
  * from folder to folder, so a path is then also excluded if a folder above it is. */

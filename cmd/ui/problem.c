@@ -30,8 +30,7 @@ static void print_line(const struct ui_problem *p, const char *what)
 
 	buf_init(&line, SIZE_MAX);
 	if (!p->output)
-		buf_addf(&line, NULL, "fdump%s%s: ", p->command != NULL ? " " : "",
-			p->command != NULL ? p->command : "");
+		buf_addf(&line, NULL, "fdump %s: ", ui_report_command());
 	if (p->note && !p->output)
 		buf_addf(&line, NULL, "note: ");
 	if (p->file != NULL && p->line > 0)
@@ -65,14 +64,15 @@ int ui_problem(const struct ui_problem *p, struct err *err)
 	const char *what = p->why != NULL ? p->why->message : p->what;
 	const struct store_entry *e = p->dump;
 	const struct store_dump *known = e != NULL && e->record != NULL ? &e->dump : NULL;
+	FILE *json = p->id != NULL ? ui_result_stream() : NULL;
 	int ret = 0;
 
 	assert((p->what == NULL) != (p->why == NULL));
 	if (p->why != NULL)
 		ui_fail_note(p->why);
 	ui_progress_hush();
-	if (p->json != NULL)
-		ret = ui_result_print(p->json, p->note ? "note" : "problem", p->id,
+	if (json != NULL)
+		ret = ui_result_print(json, p->note ? "note" : "problem", p->id,
 			(struct ui_field[]){UI_STRING("file", p->file),
 				UI_INT_IF(p->line > 0, "line", p->line),
 				UI_STRING("store", p->store), UI_STRING("agent", p->agent),
@@ -91,7 +91,7 @@ int ui_problem(const struct ui_problem *p, struct err *err)
 				UI_INT_IF(p->healed > 0, "healed", p->healed),
 				UI_STRING("what", what), {0}},
 			err);
-	if (p->json == NULL || ret != 0 || p->why != NULL)
+	if (json == NULL || ret != 0 || p->why != NULL)
 		print_line(p, what);
 	return ret;
 }

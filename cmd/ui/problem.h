@@ -26,10 +26,8 @@ struct store_entry;
 
 /* Members that are not known are zero. Borrowed for the call. */
 struct ui_problem {
-	const char *command; /* NULL: no command */
-	const char *id;      /* "backup.problem" */
-	FILE *json;          /* where the object goes; NULL: print a line */
-	bool note;           /* does not change the exit status */
+	const char *id; /* "backup.problem"; NULL: always a line */
+	bool note;      /* does not change the exit status */
 	bool output; /* for a command that lists problems: the line goes to standard output, without
 			the command's name */
 	const char *file;

@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cmd/ui/report.h"
 #include "lib/err.h"
 #include "lib/size.h"
 #include "lib/uptime.h"
@@ -22,7 +23,6 @@
 #define STACK       (64u << 10)
 
 static struct {
-	const char *command;
 	_Atomic uint64_t total;
 	bool live, terminal;
 	pthread_t thread;
@@ -99,7 +99,7 @@ static void print(bool whole)
 	char text[160], line[256];
 
 	describe(text, sizeof text);
-	snprintf(line, sizeof line, "fdump %s: %s", p.command, text);
+	snprintf(line, sizeof line, "fdump %s: %s", ui_report_command(), text);
 	pthread_mutex_lock(&p.lock);
 	if (whole) {
 		if (p.shown > 0)
@@ -209,12 +209,11 @@ static void *run(void *unused)
 	return NULL;
 }
 
-void ui_progress_start(const char *command, uint64_t total, bool quiet)
+void ui_progress_start(uint64_t total, bool quiet)
 {
 	struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
 	pthread_attr_t attr;
 
-	p.command = command;
 	p.total = total;
 	p.terminal = !quiet && isatty(2);
 	p.began = now();
@@ -229,11 +228,6 @@ void ui_progress_start(const char *command, uint64_t total, bool quiet)
 		action.sa_handler = SIG_IGN; /* SIGUSR1 then has no effect */
 	sigemptyset(&action.sa_mask);
 	sigaction(SIGUSR1, &action, NULL);
-}
-
-void ui_progress_total(uint64_t total)
-{
-	p.total = total;
 }
 
 void ui_progress_estimate(const struct pack_scan_options *scan, char *const *paths, bool shown)
@@ -253,8 +247,9 @@ void ui_progress_add(uint64_t bytes, uint64_t entries)
 	p.entries += entries;
 }
 
-void ui_progress_set(uint64_t bytes, uint64_t entries)
+void ui_progress_set(uint64_t bytes, uint64_t entries, uint64_t total)
 {
+	p.total = total;
 	p.bytes = bytes;
 	p.entries = entries;
 }

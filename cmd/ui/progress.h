@@ -17,12 +17,9 @@
 struct pack_scan_options;
 
 /* total: bytes in all; 0: not known, and no time left is shown. quiet: print only for SIGUSR1,
- * because the terminal is used for something else. command is borrowed until stop. Call it before
- * starting threads that call ui_progress_add or ui_progress_total. */
-void ui_progress_start(const char *command, uint64_t total, bool quiet);
-
-/* Sets the total when it becomes known later. Any thread may call it. */
-void ui_progress_total(uint64_t total);
+ * because the terminal is used for something else. Call it before
+ * starting threads that call ui_progress_add. */
+void ui_progress_start(uint64_t total, bool quiet);
 
 /* Estimates the total by walking ahead: at once if `shown` and standard error is a terminal, else
  * when SIGUSR1 arrives for the first time. Call it after start. scan: the walk; its .excluded is
@@ -33,9 +30,8 @@ void ui_progress_estimate(const struct pack_scan_options *scan, char *const *pat
 /* Adds to the bytes and entries that are done. Any thread may call it. */
 void ui_progress_add(uint64_t bytes, uint64_t entries);
 
-/* Sets the bytes and entries that are done, for work that is reported by others; they may also
- * decrease. */
-void ui_progress_set(uint64_t bytes, uint64_t entries);
+/* Sets all of them, for work that is reported by others; they may also decrease. */
+void ui_progress_set(uint64_t bytes, uint64_t entries, uint64_t total);
 
 /* Clears the line; call it before printing something else to the terminal. Any thread may call it,
  * also if nothing was started. */

@@ -4,10 +4,8 @@
 #include <stdarg.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -21,13 +19,18 @@
 #define SAY_MAX 8192 /* bytes of a message: two escaped paths and more */
 
 static struct {
-	FILE *json;     /* where the object goes; NULL: none is wanted */
-	struct err err; /* the last that was reported */
-} failure;
+	const char *command; /* NULL: none */
+	struct err err;      /* the last that was reported */
+} report;
 
-void ui_fail_json(FILE *to)
+void ui_report_start(const char *command)
 {
-	failure.json = to;
+	report.command = command;
+}
+
+const char *ui_report_command(void)
+{
+	return report.command;
 }
 
 bool ui_fail_wants_json(int argc, char **argv)
@@ -69,31 +72,31 @@ void ui_pipe_ends(int status)
 
 void ui_fail_note(const struct err *err)
 {
-	failure.err = *err;
+	report.err = *err;
 }
 
-int ui_fail(const char *command, const struct err *err)
+int ui_fail(const struct err *err)
 {
 	ui_fail_note(err);
-	ui_say(command, "%s", err->message);
+	ui_say(report.command, "%s", err->message);
 	return err_exit_status(err->code);
 }
 
 void ui_fail_end(int status)
 {
-	const struct err *err = &failure.err;
+	const struct err *err = &report.err;
 	char id[32];
 
-	if (failure.json == NULL || err->code == ERR_NONE || status < UI_FAILED)
+	if (ui_result_stream() == NULL || err->code == ERR_NONE || status < UI_FAILED)
 		return;
 	snprintf(id, sizeof id, "error.%s", err_name(err->code));
-	ui_result_print(failure.json, "error", id,
+	ui_result_print(ui_result_stream(), "error", id,
 		(struct ui_field[]){UI_STRING("what", err->message), UI_INT("exit", status), {0}},
 		NULL);
-	fflush(failure.json);
+	fflush(ui_result_stream());
 }
 
-int ui_usage(const char *command, const char *fmt, ...)
+int ui_usage(const char *fmt, ...)
 {
 	struct err err = {.code = ERR_USAGE};
 	va_list ap;
@@ -101,29 +104,12 @@ int ui_usage(const char *command, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(err.message, sizeof err.message, fmt, ap);
 	va_end(ap);
-	ui_fail(command, &err);
-	fprintf(stderr, "Try 'fdump %s --help'.\n", command);
+	ui_fail(&err);
+	fprintf(stderr, "Try 'fdump %s --help'.\n", report.command);
 	return UI_FAILED;
 }
 
-int ui_number(const char *text, long min, long max, long *value)
-{
-	char *end;
-
-	errno = 0;
-	*value = strtol(text, &end, 10);
-	return *text == 0 || *end != 0 || errno != 0 || *value < min || *value > max ? -1 : 0;
-}
-
-unsigned ui_processors(void)
-{
-	cpu_set_t set;
-	int n = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
-
-	return n < 1 ? 1 : n > 64 ? 64 : (unsigned)n;
-}
-
-void ui_input_hint(const char *command, const char *word)
+void ui_input_hint(const char *word)
 {
 	uint8_t head[PACK_BLOCK_HEADER];
 	struct stat st;
@@ -136,25 +122,8 @@ void ui_input_hint(const char *command, const char *word)
 		return;
 	if (fs_read_full(fd, head, sizeof head, NULL) == (ssize_t)sizeof head &&
 		pack_block_begins(head))
-		ui_say(command, "standard input was read; '-f %s' reads that file", word);
+		ui_say(report.command, "standard input was read; '-f %s' reads that file", word);
 	close(fd);
-}
-
-int ui_open_input(const char *file, struct err *err)
-{
-	int fd;
-
-	if (file != NULL && strcmp(file, "-") != 0) {
-		fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-		return fd >= 0 ? fd : err_errno(err, errno, "%s", file);
-	}
-	fd = fcntl(0, F_DUPFD_CLOEXEC, 3);
-	if (fd < 0)
-		return err_errno(err, errno, "standard input");
-	if (!isatty(fd))
-		return fd;
-	close(fd);
-	return err_set(err, ERR_USAGE, "will not read from a terminal: name a file with -f");
 }
 
 int ui_open_pack(const char *file, struct err *err)

@@ -6,7 +6,6 @@
 #define FDUMP_CMD_UI_REPORT_H
 
 #include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 
 struct err;
@@ -28,15 +27,19 @@ enum ui_exit {
  * a name that would end or garble the line are escaped. */
 void ui_say(const char *command, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* The command that runs, which messages name. Set by main.c. */
+void ui_report_start(const char *command);
+const char *ui_report_command(void);
+
 /* Prints "fdump COMMAND: message" to standard error, and returns the exit status for the error's
  * code. */
-int ui_fail(const char *command, const struct err *err);
+int ui_fail(const struct err *err);
 
 /* Makes this the last error (see ui_fail_end) without printing anything. */
 void ui_fail_note(const struct err *err);
 
 /* Prints "fdump COMMAND: text" and a pointer to the help to standard error; returns UI_FAILED. */
-int ui_usage(const char *command, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+int ui_usage(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* For a command that lists: when the reader of its output closes the pipe, as head(1) does, the
  * command ends silently with this status. Not for a command that changes anything, or holds
@@ -45,29 +48,17 @@ void ui_pipe_ends(int status);
 
 /* With --json, if the exit status is UI_FAILED or above, the last error of ui_fail, ui_fail_note or
  * ui_usage is also the last object that the command prints: "type" error, "id" error.CODE
- * (err_name), "what", "exit". main.c calls ui_fail_wants_json, ui_fail_json, the command, and
- * ui_fail_end. A command whose objects do not go to standard output calls ui_fail_json itself, and
- * one that has no --json calls it with NULL. */
+ * (err_name), "what", "exit". main.c calls ui_fail_wants_json, ui_result_json, the command, and
+ * ui_fail_end. */
 bool ui_fail_wants_json(int argc, char **argv);
-void ui_fail_json(FILE *to);
 void ui_fail_end(int status);
 
-/* Parses a decimal number from min to max. Returns 0, or -1 if the text is not such a number. */
-int ui_number(const char *text, long min, long max, long *value);
-
-/* Opens a file to read a pack from, or standard input for NULL or "-"; a terminal is refused.
- * Returns the descriptor, which the caller closes, or -1 with err set. */
-int ui_open_input(const char *file, struct err *err);
-
-/* The same for a pack that may be read by its index; for "-" it returns 0, standard input itself.
- * The message does not name the file. */
+/* Opens a file to read a pack from; a terminal is refused. Returns the descriptor (0 for "-",
+ * standard input itself), or -1 with err set; the message does not name the file. */
 int ui_open_pack(const char *file, struct err *err);
 
 /* Call it when reading standard input has failed: suggests -f if the command's first argument (or
  * NULL) is a pack. */
-void ui_input_hint(const char *command, const char *word);
-
-/* Returns the number of processors that this process may use, 1 to 64. */
-unsigned ui_processors(void);
+void ui_input_hint(const char *word);
 
 #endif

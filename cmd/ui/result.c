@@ -10,6 +10,18 @@
 #include "lib/err.h"
 #include "lib/esc.h"
 
+static FILE *stream;
+
+void ui_result_json(FILE *to)
+{
+	stream = to;
+}
+
+FILE *ui_result_stream(void)
+{
+	return stream;
+}
+
 /* Whether a text is UTF-8 without DEL, which JSON would not escape. */
 static bool is_plain(const char *text, size_t len)
 {
@@ -122,14 +134,14 @@ int ui_result_print(
 	return got;
 }
 
-int ui_result(bool json, const char *type, const char *id, const struct ui_field *fields,
-	struct err *err, const char *fmt, ...)
+int ui_result(const char *type, const char *id, const struct ui_field *fields, struct err *err,
+	const char *fmt, ...)
 {
 	va_list args;
 	int got;
 
-	if (json)
-		return ui_result_print(stdout, type, id, fields, err);
+	if (stream != NULL)
+		return ui_result_print(stream, type, id, fields, err);
 	if (fmt == NULL)
 		return 0;
 	va_start(args, fmt);

@@ -2,7 +2,7 @@
  * Prints the result of a command: a text for people or, with --json, an object whose members are
  * the rows of a table.
  *
- *   return ui_result(o->json, "result", "store.replicate",
+ *   return ui_result("result", "store.replicate",
  *           (struct ui_field[]){UI_INT("dumps", r.dumps), UI_INT("bytes", r.bytes), {0}}, err,
  *           "%" PRIu64 " dumps, %" PRIu64 " bytes copied\n", r.dumps, r.bytes);
  *
@@ -42,40 +42,30 @@ struct ui_field {
 	json_t *json; /* the reference is taken over; NULL: out of memory */
 };
 
-#define UI_INT_IF(there, key, value)                                                               \
-	{                                                                                          \
-		.name = (key), .type = (there) ? UI_FIELD_INT : UI_FIELD_ABSENT,                   \
-		.number = (int64_t)(value)                                                         \
-	}
-#define UI_BOOL_IF(there, key, value)                                                              \
-	{                                                                                          \
-		.name = (key), .type = (there) ? UI_FIELD_BOOL : UI_FIELD_ABSENT,                  \
-		.number = (value)                                                                  \
-	}
-#define UI_JSON_IF(there, key, value)                                                              \
-	{                                                                                          \
-		.name = (key), .type = (there) ? UI_FIELD_JSON : UI_FIELD_ABSENT, .json = (value)  \
-	}
+/* clang-format off */
+#define UI_INT_IF(there, key, value) \
+	{.name = (key), .type = (there) ? UI_FIELD_INT : UI_FIELD_ABSENT, \
+		.number = (int64_t)(value)}
+#define UI_BOOL_IF(there, key, value) \
+	{.name = (key), .type = (there) ? UI_FIELD_BOOL : UI_FIELD_ABSENT, .number = (value)}
+#define UI_JSON_IF(there, key, value) \
+	{.name = (key), .type = (there) ? UI_FIELD_JSON : UI_FIELD_ABSENT, .json = (value)}
 #define UI_INT(key, value)  UI_INT_IF(true, key, value)
 #define UI_BOOL(key, value) UI_BOOL_IF(true, key, value)
 #define UI_JSON(key, value) UI_JSON_IF(true, key, value)
-#define UI_STRING(key, text)                                                                       \
-	{                                                                                          \
-		.name = (key), .type = UI_FIELD_STRING, .bytes = (text)                            \
-	}
-#define UI_BYTES(key, at, n)                                                                       \
-	{                                                                                          \
-		.name = (key), .type = UI_FIELD_BYTES, .bytes = (at), .len = (n)                   \
-	}
-#define UI_HEX(key, at, n)                                                                         \
-	{                                                                                          \
-		.name = (key), .type = UI_FIELD_HEX, .bytes = (at), .len = (n)                     \
-	}
+#define UI_STRING(key, text) {.name = (key), .type = UI_FIELD_STRING, .bytes = (text)}
+#define UI_BYTES(key, at, n) {.name = (key), .type = UI_FIELD_BYTES, .bytes = (at), .len = (n)}
+#define UI_HEX(key, at, n)   {.name = (key), .type = UI_FIELD_HEX, .bytes = (at), .len = (n)}
+/* clang-format on */
 
-/* Prints the text as printf does (fmt NULL: nothing) or, with json, the object. Returns 0, or -1
+/* Where objects go: standard output with --json; NULL, as at first: nowhere, texts are printed. */
+void ui_result_json(FILE *to);
+FILE *ui_result_stream(void);
+
+/* Prints the text as printf does (fmt NULL: nothing) or, with --json, the object. Returns 0, or -1
  * with err set. */
-int ui_result(bool json, const char *type, const char *id, const struct ui_field *fields,
-	struct err *err, const char *fmt, ...) __attribute__((format(printf, 6, 7)));
+int ui_result(const char *type, const char *id, const struct ui_field *fields, struct err *err,
+	const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 
 /* Prints the object to a stream, in one piece even if other threads print too. Returns 0, or -1
  * with err set. */

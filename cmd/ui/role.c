@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "cmd/store/proto.h"
+#include "lib/buf.h"
 #include "lib/err.h"
 #include "lib/esc.h"
 #include "lib/file.h"
@@ -20,7 +21,7 @@
 
 /* --- paths ----------------------------------------------------------------- */
 
-static int join(char to[PATH_MAX], const char *dir, const char *name, struct err *err)
+int ui_path(char to[PATH_MAX], const char *dir, const char *name, struct err *err)
 {
 	if ((size_t)snprintf(to, PATH_MAX, "%s/%s", dir, name) < PATH_MAX)
 		return 0;
@@ -35,11 +36,12 @@ int ui_role_at(struct ui_role *r, const char *config, const char *dir, struct er
 		(size_t)snprintf(r->config, sizeof r->config, "%s",
 			config != NULL ? config : UI_CONFIG_DIR) >= sizeof r->config)
 		return err_set(err, ERR_LIMIT, "%.64s...: the path is too long", dir);
-	return join(r->key, dir, "key.pem", err) != 0 || join(r->cert, dir, "cert.pem", err) != 0 ||
-			       join(r->ca, dir, "ca.pem", err) != 0 ||
-			       join(r->deny, dir, "deny", err) != 0 ||
-			       join(r->managers, dir, "managers", err) != 0 ||
-			       join(r->stores, dir, "stores", err) != 0
+	return ui_path(r->key, dir, "key.pem", err) != 0 ||
+			       ui_path(r->cert, dir, "cert.pem", err) != 0 ||
+			       ui_path(r->ca, dir, "ca.pem", err) != 0 ||
+			       ui_path(r->deny, dir, "deny", err) != 0 ||
+			       ui_path(r->managers, dir, "managers", err) != 0 ||
+			       ui_path(r->stores, dir, "stores", err) != 0
 		       ? -1
 		       : 0;
 }
@@ -51,7 +53,7 @@ int ui_role_set(
 
 	if (state != NULL && state[0] == 0)
 		return err_set(err, ERR_USAGE, "'': empty path");
-	if (join(dir, state != NULL ? state : UI_STATE_DIR, name, err) != 0)
+	if (ui_path(dir, state != NULL ? state : UI_STATE_DIR, name, err) != 0)
 		return -1;
 	return ui_role_at(r, config, dir, err);
 }
@@ -62,12 +64,12 @@ int ui_role_operator_dir(char dir[PATH_MAX], struct err *err)
 	const struct passwd *user;
 
 	if (base != NULL && base[0] == '/')
-		return join(dir, base, "fdump", err);
+		return ui_path(dir, base, "fdump", err);
 	if (home == NULL || home[0] != '/') {
 		user = getpwuid(getuid());
 		home = user != NULL ? user->pw_dir : NULL;
 	}
-	return home != NULL ? join(dir, home, ".config/fdump", err)
+	return home != NULL ? ui_path(dir, home, ".config/fdump", err)
 			    : err_set(err, ERR_CONFIG, "no home folder: HOME is not set");
 }
 
@@ -106,80 +108,104 @@ int ui_role_find(struct ui_role *r, const char *config, const char *state, const
 	return access(r->cert, F_OK) == 0 ? 0 : 1;
 }
 
+struct rpc_tls_opts ui_role_tls(const struct ui_role *r, const struct rpc_deny *deny)
+{
+	return (struct rpc_tls_opts){
+		.kind = RPC_TLS_MUTUAL, .cert = r->cert, .key = r->key, .ca = r->ca, .deny = deny};
+}
+
 /* --- files of lines -------------------------------------------------------- */
 
-size_t ui_role_line(const char *path, const char *name, char text[1024], char *fields[4])
+size_t ui_role_words(FILE *file, char text[1024], char *words[UI_ROLE_WORDS])
+{
+	size_t n = 0;
+	char *save;
+
+	while (n == 0 && fgets(text, 1024, file) != NULL) {
+		words[0] = strtok_r(text, " \t\n", &save);
+		n = words[0] != NULL && words[0][0] != '#';
+	}
+	while (n > 0 && n < UI_ROLE_WORDS && (words[n] = strtok_r(NULL, " \t\n", &save)) != NULL)
+		n++;
+	return n;
+}
+
+/* Finds the first line that begins with a name. Returns as ui_role_words. */
+static size_t find_line(
+	const char *path, const char *name, char text[1024], char *words[UI_ROLE_WORDS])
 {
 	FILE *file = fopen(path, "re");
-	char *save, *word;
 	size_t n = 0;
 
-	while (file != NULL && n == 0 && fgets(text, 1024, file) != NULL) {
-		word = strtok_r(text, " \t\n", &save);
-		if (word == NULL || word[0] == '#' || strcmp(word, name) != 0)
-			continue;
-		while (n < 4 && (fields[n] = strtok_r(NULL, " \t\n", &save)) != NULL)
-			n++;
-	}
+	while (file != NULL && (n = ui_role_words(file, text, words)) > 0 &&
+		strcmp(words[0], name) != 0)
+		continue;
 	if (file != NULL)
 		fclose(file);
 	return n;
 }
 
-/* Changes the lines of one name: with `cut` all after the address is removed, else the whole line.
- * Returns 0; 1 if there is nothing to change; -1 with err set. */
-static int forget_lines(const char *path, const char *name, bool cut, mode_t mode, struct err *err)
+int ui_role_edit(const char *path, mode_t mode, ui_role_edit_line *edit, void *ctx, struct err *err)
 {
-	char *text = malloc(LINES_MAX), *kept = malloc(LINES_MAX), *line, *next;
-	size_t len = 0, kept_len = 0, name_len = strlen(name), keep, end;
+	struct buf text, edited;
 	struct err why = {0};
-	int ret = 1;
+	char *rest, *line;
+	int ret = 0, changed = 0;
 
-	if (text == NULL || kept == NULL) {
-		ret = err_set(err, ERR_NOMEM, "out of memory");
-		goto out;
+	buf_init(&text, LINES_MAX);
+	buf_init(&edited, 2 * LINES_MAX);
+	if (file_read_buf(path, &text, NULL, &why) != 0 && why.code != ERR_NOTFOUND)
+		ret = err_set(err, why.code, "%s", why.message);
+	for (rest = (char *)text.data; ret >= 0 && (line = strsep(&rest, "\n")) != NULL;) {
+		if (*line != 0 || rest != NULL) /* else the end of the last line */
+			ret = edit(ctx, line, &edited, err);
+		changed |= ret;
 	}
-	if (file_read(path, text, LINES_MAX - 1, &len, NULL, &why) != 0) {
-		if (why.code != ERR_NOTFOUND) {
-			*err = why;
-			ret = -1;
-		}
-		goto out;
-	}
-	text[len] = 0;
-	for (line = text; *line != 0; line = next) {
-		next = line + strcspn(line, "\n");
-		next += *next == '\n';
-		keep = (size_t)(next - line);
-		if (strncmp(line, name, name_len) == 0 && line[name_len] == ' ') {
-			end = cut ? name_len + 1 + strcspn(line + name_len + 1, " \n") : 0;
-			if (!cut || line[end] == ' ') {
-				ret = 0;
-				keep = end;
-			}
-		}
-		memcpy(kept + kept_len, line, keep);
-		kept_len += keep;
-		if (kept_len > 0 && kept[kept_len - 1] != '\n')
-			kept[kept_len++] = '\n';
-	}
-	if (ret == 0)
-		ret = file_write_owned(path, kept, kept_len, mode, err);
-out:
-	free(text);
-	free(kept);
+	if (ret >= 0)
+		ret = edit(ctx, NULL, &edited, err);
+	if (ret >= 0)
+		ret = changed | ret ? file_write_owned(path, edited.data, edited.len, mode, err)
+				    : 1;
+	buf_fini(&text);
+	buf_fini(&edited);
 	return ret;
+}
+
+/* A line of the store whose name is ctx is removed. */
+static int unpin(void *ctx, const char *line, struct buf *to, struct err *err)
+{
+	size_t len = strlen(ctx);
+
+	if (line == NULL)
+		return 0;
+	if (strncmp(line, ctx, len) == 0 && line[len] == ' ')
+		return 1;
+	return buf_addf(to, err, "%s\n", line);
+}
+
+/* From a line of the store whose name is ctx, all after the address is removed. */
+static int untell(void *ctx, const char *line, struct buf *to, struct err *err)
+{
+	size_t len = strlen(ctx), end;
+
+	if (line == NULL)
+		return 0;
+	end = strlen(line);
+	if (strncmp(line, ctx, len) == 0 && line[len] == ' ')
+		end = len + 1 + strcspn(line + len + 1, " ");
+	return buf_addf(to, err, "%.*s\n", (int)end, line) == 0 ? line[end] != 0 : -1;
 }
 
 int ui_role_forget_store(const struct ui_role *role, const char *name, struct err *err)
 {
+	void *store = (void *)(uintptr_t)name;
 	char pins[PATH_MAX];
 	int pinned, told;
 
-	if (join(pins, role->dir, "pins", err) != 0)
+	if (ui_path(pins, role->dir, "pins", err) != 0)
 		return -1;
-	pinned = forget_lines(pins, name, false, 0600, err);
-	told = pinned < 0 ? -1 : forget_lines(role->stores, name, true, 0644, err);
+	pinned = ui_role_edit(pins, 0600, unpin, store, err);
+	told = pinned < 0 ? -1 : ui_role_edit(role->stores, 0644, untell, store, err);
 	return told < 0 ? -1 : pinned & told;
 }
 
@@ -219,8 +245,9 @@ int ui_role_managers(const struct ui_role *role,
 	struct manager_uplink_peer peers[MANAGER_UPLINKS_MAX], size_t *count, struct err *err)
 {
 	FILE *file = fopen(role->managers, "re");
-	char line[1024], *save, *name, *text, *id;
+	char text[1024], *words[UI_ROLE_WORDS];
 	struct store_address address;
+	size_t n;
 	int ret = 0;
 
 	*count = 0;
@@ -228,27 +255,22 @@ int ui_role_managers(const struct ui_role *role,
 		return err_set(err, ERR_CONFIG,
 			"%s: %s: this machine has joined no fleet ('fdump join' does)",
 			role->managers, strerror(errno));
-	while (ret == 0 && fgets(line, sizeof line, file) != NULL) {
-		name = strtok_r(line, " \t\n", &save);
-		text = name != NULL ? strtok_r(NULL, " \t\n", &save) : NULL;
-		id = text != NULL ? strtok_r(NULL, " \t\n", &save) : NULL;
-		if (name == NULL || name[0] == '#')
-			continue;
-		if (text == NULL || !name_ok(name, strlen(name)))
+	while (ret == 0 && (n = ui_role_words(file, text, words)) > 0) {
+		if (n < 2 || !name_ok(words[0], strlen(words[0])))
 			ret = err_set(err, ERR_CONFIG,
 				"%s: malformed: expected lines NAME HOST[:PORT]", role->managers);
 		else if (*count == MANAGER_UPLINKS_MAX)
 			ret = err_set(err, ERR_CONFIG, "%s: over %d managers", role->managers,
 				MANAGER_UPLINKS_MAX);
-		else if ((ret = ui_address(&address, text, MANAGER_PORT, err)) == 0) {
+		else if ((ret = ui_address(&address, words[1], MANAGER_PORT, err)) == 0) {
 			struct manager_uplink_peer *peer = &peers[(*count)++];
 
 			*peer = (struct manager_uplink_peer){.name = ""};
-			snprintf(peer->name, sizeof peer->name, "%s", name);
+			snprintf(peer->name, sizeof peer->name, "%s", words[0]);
 			snprintf(peer->host, sizeof peer->host, "%s", address.host);
 			snprintf(peer->port, sizeof peer->port, "%s", address.port);
-			if (id != NULL && rpc_host_ok(id, strlen(id)))
-				strcpy(peer->id, id);
+			if (n > 2 && rpc_host_ok(words[2], strlen(words[2])))
+				strcpy(peer->id, words[2]);
 		}
 	}
 	fclose(file);
@@ -262,15 +284,15 @@ int ui_role_managers(const struct ui_role *role,
 static int find_store(void *ctx, const char *name, struct store_address *to, struct err *err)
 {
 	const struct ui_role *role = ((const struct ui_net *)ctx)->role;
-	char text[1024], path[PATH_MAX], *fields[4];
+	char text[1024], path[PATH_MAX], *words[UI_ROLE_WORDS];
 	struct stat st;
 
 	/* The administrator's file takes precedence. */
-	if (join(path, role->config, "stores", err) != 0)
+	if (ui_path(path, role->config, "stores", err) != 0)
 		return -1;
-	if (ui_role_line(path, name, text, fields) > 0 ||
-		ui_role_line(role->stores, name, text, fields) > 0)
-		return ui_address(to, fields[0], STORE_PORT, err);
+	if (find_line(path, name, text, words) > 1 ||
+		find_line(role->stores, name, text, words) > 1)
+		return ui_address(to, words[1], STORE_PORT, err);
 	if (stat(name, &st) == 0 && S_ISDIR(st.st_mode))
 		return err_set(err, ERR_USAGE,
 			"'%s' is the name of a service, and no store of this name is known: write "
@@ -307,34 +329,32 @@ static int pin_store(void *ctx, const char *name, const uint8_t uid[STORE_UID_LE
 {
 	struct ui_net *net = ctx;
 	const struct ui_role *role = net->role;
-	bool is_agent = strcmp(role->dir, UI_STATE_DIR "/agent") == 0, changed = false;
+	bool is_agent = strcmp(role->dir, UI_STATE_DIR "/agent") == 0, pinned, changed;
 	const char *of = is_agent ? "" : " --identity ", *identity = is_agent ? "" : role->dir;
 	char uid_hex[2 * STORE_UID_LEN + 1], public_hex[2 * SEAL_SIGN_LEN + 1], path[PATH_MAX],
-		text[1024], *fields[4];
+		text[1024], *words[UI_ROLE_WORDS], **known = NULL;
 	int ret = 0;
 
 	esc_hex(uid_hex, uid, STORE_UID_LEN);
 	esc_hex(public_hex, public, SEAL_SIGN_LEN);
-	if (join(path, role->dir, "pins", err) != 0)
+	if (ui_path(path, role->dir, "pins", err) != 0)
 		return -1;
 	pthread_mutex_lock(&pins_lock);
-	if (ui_role_line(path, name, text, fields) >= 2) {
-		changed = strcmp(fields[0], uid_hex) != 0 || strcmp(fields[1], public_hex) != 0;
-		if (changed)
-			ret = err_set(err, ERR_DENIED,
-				"refused: the store %s is not the same as before (uid %.12s, was "
-				"%.12s); if it was replaced on purpose: fdump agent accept %s%s%s",
-				name, uid_hex, fields[0], name, of, identity);
-	} else if (ui_role_line(role->stores, name, text, fields) >= 3 &&
-		   (strcmp(fields[1], uid_hex) != 0 || strcmp(fields[2], public_hex) != 0)) {
-		/* What the managers announced at enrolment is trusted as much as a first use. */
-		changed = true;
+	pinned = find_line(path, name, text, words) >= 3;
+	if (pinned)
+		known = words + 1;
+	else if (find_line(role->stores, name, text, words) >= 4)
+		known = words + 2; /* what the managers announced at enrolment is trusted as much */
+	changed = known != NULL &&
+		  (strcmp(known[0], uid_hex) != 0 || strcmp(known[1], public_hex) != 0);
+	if (changed) {
 		ret = err_set(err, ERR_DENIED,
-			"refused: the store that answers as %s is not the one that the managers "
-			"announced (uid %.12s, announced %.12s); if it was replaced on purpose: "
-			"fdump agent accept %s%s%s",
-			name, uid_hex, fields[1], name, of, identity);
-	} else {
+			"refused: the store %s%s is not the %s (uid %.12s, %s %.12s); if it was "
+			"replaced on purpose: fdump agent accept %s%s%s",
+			pinned ? "" : "that answers as ", name,
+			pinned ? "same as before" : "one that the managers announced", uid_hex,
+			pinned ? "was" : "announced", known[0], name, of, identity);
+	} else if (!pinned) {
 		snprintf(text, sizeof text, "%s %s %s\n", name, uid_hex, public_hex);
 		ret = file_append(path, text, strlen(text), 0600, err);
 	}

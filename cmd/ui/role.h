@@ -16,10 +16,14 @@
 #define FDUMP_CMD_UI_ROLE_H
 
 #include <limits.h>
+#include <stdio.h>
+#include <sys/types.h>
 
 #include "cmd/manager/uplink.h"
 #include "cmd/store/store.h"
+#include "rpc/tls.h"
 
+struct buf;
 struct err;
 struct rpc_times;
 
@@ -32,6 +36,9 @@ struct ui_role {
 	char key[PATH_MAX], cert[PATH_MAX], ca[PATH_MAX], deny[PATH_MAX], managers[PATH_MAX],
 		stores[PATH_MAX];
 };
+
+/* Sets `to` to DIR/NAME. Returns 0, or -1 with err set: ERR_LIMIT (it is too long). */
+int ui_path(char to[PATH_MAX], const char *dir, const char *name, struct err *err);
 
 /* Sets the paths of a role: name is "agent", "store", "manager" or a folder below one of these.
  * config, state: as given, or NULL. Does not access the files. Returns 0, or -1 with err set:
@@ -54,6 +61,10 @@ int ui_role_given(struct ui_role *role, const char *config, const char *identity
 int ui_role_find(struct ui_role *role, const char *config, const char *state, const char *name,
 	const char *identity, struct err *err);
 
+/* Returns the options for mutual TLS with the role's identity; the strings are the role's. deny:
+ * who is refused, or NULL. */
+struct rpc_tls_opts ui_role_tls(const struct ui_role *role, const struct rpc_deny *deny);
+
 /* Reads the managers in the role's file, lines NAME HOST[:PORT]. Returns 0, or -1 with err set:
  * ERR_CONFIG (this machine has joined no fleet, or a line is malformed), ERR_USAGE (an address is
  * malformed). */
@@ -74,9 +85,17 @@ void ui_net_set(struct ui_net *net, const struct ui_role *role);
  * it. */
 bool ui_net_changed(struct ui_net *net, const char *store);
 
-/* Finds the first line of a file that begins with the word `name`, and returns its next words in
- * `fields`; their bytes are in `text`. Returns how many, at most 4; 0 if there are none. */
-size_t ui_role_line(const char *path, const char *name, char text[1024], char *fields[4]);
+/* Reads the next line that is not empty or a comment, and splits it into words; their bytes are in
+ * `text`. Returns how many, at most UI_ROLE_WORDS; 0 at the end. */
+#define UI_ROLE_WORDS 5
+size_t ui_role_words(FILE *file, char text[1024], char *words[UI_ROLE_WORDS]);
+
+/* Rewrites a file, which need not exist. edit: called for each line, and for NULL at the end;
+ * appends what is to be there instead. Returns 0; 1 if it has changed something; -1 with err set.
+ * ui_role_edit returns 0; 1 if nothing has changed; -1 with err set. */
+typedef int ui_role_edit_line(void *ctx, const char *line, struct buf *to, struct err *err);
+int ui_role_edit(
+	const char *path, mode_t mode, ui_role_edit_line *edit, void *ctx, struct err *err);
 
 /* Forgets, in `pins` and in `stores`, which store answers under this name: the next one is
  * accepted. Returns 0; 1 if none was known; -1 with err set. */

@@ -225,17 +225,6 @@ void ui_roots_print(FILE *to, const struct ui_roots *r, const char *base)
 		fputs("no PATH", to);
 }
 
-int ui_roots_next(void *ctx, const char **path, struct err *err)
-{
-	struct ui_roots *r = ctx;
-
-	(void)err;
-	if (r->next == r->count)
-		return 1;
-	*path = r->paths[r->next++];
-	return 0;
-}
-
 void ui_roots_fini(struct ui_roots *r)
 {
 	size_t i;

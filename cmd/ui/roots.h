@@ -2,8 +2,7 @@
  * The paths that a backup walks, from its arguments and a file: sorted in the order of the walk,
  * without those that lie in others.
  *
- *   zeroed -> ui_roots_add ... -> ui_roots_order -> ui_roots_next ...
- *   -> ui_roots_fini
+ *   zeroed -> ui_roots_add ... -> ui_roots_order -> .paths -> ui_roots_fini
  */
 #ifndef FDUMP_CMD_UI_ROOTS_H
 #define FDUMP_CMD_UI_ROOTS_H
@@ -19,7 +18,8 @@ struct store_dump;
 
 struct ui_roots {
 	char **paths; /* owned; ended by NULL after ui_roots_order, if there are any */
-	size_t count, room, next;
+	size_t count, room;
+	size_t next; /* for the walk */
 	/* The paths as given, encoded for the dump's record: at most STORE_PATHS_MAX paths and
 	 * STORE_PATHS_LEN bytes. */
 	struct buf encoded;
@@ -56,9 +56,6 @@ bool ui_roots_same(const struct ui_roots *a, const struct ui_roots *b);
  * folder that relative paths start from. */
 #define UI_ROOTS_SHOWN 3
 void ui_roots_print(FILE *to, const struct ui_roots *roots, const char *base);
-
-/* A pack_scan_options.next_root; ctx: the roots. Set .next to 0 to start again. */
-int ui_roots_next(void *ctx, const char **path, struct err *err);
 
 void ui_roots_fini(struct ui_roots *roots);
 

@@ -12,6 +12,7 @@
 #include "lib/err.h"
 #include "lib/esc.h"
 #include "lib/match.h"
+#include "lib/mem.h"
 #include "pack/scan.h"
 
 static int add_path(struct ui_select *s, const char *path, bool twin, struct err *err)
@@ -22,16 +23,13 @@ static int add_path(struct ui_select *s, const char *path, bool twin, struct err
 
 	if (*path == 0)
 		return err_set(err, ERR_USAGE, "'': empty path");
-	if (s->count == s->cap) {
-		grown = realloc(s->paths, (s->cap * 2 + 16) * sizeof *grown);
-		if (grown == NULL)
-			return err_set(err, ERR_NOMEM, "out of memory");
-		s->paths = grown;
-		s->cap = s->cap * 2 + 16;
-	}
-	name = malloc(strlen(path) + 2);
+	grown = mem_grow(s->paths, s->count, &s->cap, sizeof *grown, err);
+	if (grown == NULL)
+		return -1;
+	s->paths = grown;
+	name = mem_new(strlen(path) + 2, err);
 	if (name == NULL)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return -1;
 	s->paths[s->count++] = (struct ui_selected){.path = name,
 		.len = pack_scan_name(path, name, &cut),
 		.number = s->named,
@@ -42,15 +40,11 @@ static int add_path(struct ui_select *s, const char *path, bool twin, struct err
 int ui_select_name(void *select, const char *path, struct err *err)
 {
 	struct ui_select *s = select;
-	bool *grown;
+	bool *grown = mem_grow(s->met, s->named, &s->met_cap, sizeof *grown, err);
 
-	if (s->named == s->met_cap) {
-		grown = realloc(s->met, (s->met_cap * 2 + 16) * sizeof *grown);
-		if (grown == NULL)
-			return err_set(err, ERR_NOMEM, "out of memory");
-		s->met = grown;
-		s->met_cap = s->met_cap * 2 + 16;
-	}
+	if (grown == NULL)
+		return -1;
+	s->met = grown;
 	if (add_path(s, path, false, err) != 0)
 		return -1;
 	s->met[s->named++] = false;
@@ -59,11 +53,11 @@ int ui_select_name(void *select, const char *path, struct err *err)
 
 int ui_select_path(void *select, const char *path, struct err *err)
 {
-	char *name = malloc(strlen(path) + 1);
+	char *name = mem_new(strlen(path) + 1, err);
 	int ret;
 
 	if (name == NULL)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return -1;
 	ret = esc_back(name, path) ? add_path(select, name, true, err) : 0;
 	if (ret == 0)
 		ret = ui_select_name(select, path, err);
@@ -110,19 +104,12 @@ int ui_select_lines(const char *file, bool nul, ui_select_each *each, void *ctx,
 	return got < 0 ? -1 : 0;
 }
 
-static int need_match(struct ui_select *s, struct err *err)
+int ui_select_exclude(struct ui_select *s, const char *pattern, const char *file, struct err *err)
 {
-	return s->exclude != NULL || (s->exclude = match_new(err)) != NULL ? 0 : -1;
-}
-
-int ui_select_pattern(struct ui_select *s, const char *pattern, struct err *err)
-{
-	return need_match(s, err) != 0 ? -1 : match_add(s->exclude, pattern, strlen(pattern), err);
-}
-
-int ui_select_patterns_from(struct ui_select *s, const char *file, bool nul, struct err *err)
-{
-	return need_match(s, err) != 0 ? -1 : match_load(s->exclude, file, nul, err);
+	if (s->exclude == NULL && (s->exclude = match_new(err)) == NULL)
+		return -1;
+	return file != NULL ? match_load(s->exclude, file, false, err)
+			    : match_add(s->exclude, pattern, strlen(pattern), err);
 }
 
 static int compare(const char *a, size_t a_len, const char *b, size_t b_len)
@@ -249,8 +236,7 @@ char *ui_select_patterns_unmet(const struct ui_select *s)
 	return NULL;
 }
 
-size_t ui_select_unmet(
-	const struct ui_select *s, const char *command, const struct store_dump *dump)
+size_t ui_select_unmet(const struct ui_select *s, const struct store_dump *dump)
 {
 	char text[ESC_MAX(1024)], in[UI_SHOW_DUMP_MAX + 8] = "pack", shown[UI_SHOW_DUMP_MAX];
 	char *patterns = ui_select_patterns_unmet(s);
@@ -262,20 +248,20 @@ size_t ui_select_unmet(
 		snprintf(in, sizeof in, "dump %s", shown);
 	}
 	if (patterns != NULL)
-		ui_say(command, "note: %s", patterns);
+		ui_say(ui_report_command(), "note: %s", patterns);
 	free(patterns);
 	for (i = 0; i < s->count; i++) {
 		if (s->paths[i].twin || s->met[s->paths[i].number])
 			continue;
 		esc_name(text, sizeof text, s->paths[i].path, s->paths[i].len);
 		err_set(&err, ERR_NOTFOUND, "%s: not in the %s", text, in);
-		ui_fail(command, &err);
+		ui_fail(&err);
 		unmet++;
 	}
 	if (unmet > 0 || ui_select_any(s))
 		return unmet;
 	err_set(&err, ERR_NOTFOUND, "nothing is selected: all of it is excluded");
-	ui_fail(command, &err);
+	ui_fail(&err);
 	return 1;
 }
 

@@ -3,7 +3,7 @@
  * pattern to exclude (--exclude, -X). A path selects the entry of this name and everything below
  * it. A path that is named twice counts once. Without any path, everything is selected.
  *
- *   zeroed -> ui_select_path, _name, _pattern, _patterns_from ->
+ *   zeroed -> ui_select_path, _name, _exclude ->
  *   ui_select_ready -> ui_select_test ... -> ui_select_unmet -> _fini
  *
  * After ui_select_ready any number of threads may test.
@@ -44,8 +44,9 @@ struct ui_select {
  * empty path. */
 int ui_select_path(void *select, const char *path, struct err *err);
 int ui_select_name(void *select, const char *path, struct err *err);
-int ui_select_pattern(struct ui_select *select, const char *pattern, struct err *err);
-int ui_select_patterns_from(struct ui_select *select, const char *file, bool nul, struct err *err);
+/* Excludes what matches the pattern, or the patterns in the file; the other is NULL. */
+int ui_select_exclude(
+	struct ui_select *select, const char *pattern, const char *file, struct err *err);
 
 /* Reads the next line that is not empty from a list of paths, opened from `file`, into *line (with
  * *cap as for getdelim; the caller frees it). Returns 0; 1 at the end; -1 with err set: ERR_USAGE,
@@ -68,8 +69,7 @@ bool ui_select_any(const struct ui_select *select);
 /* Reports on standard error which paths matched nothing, or that the patterns exclude everything.
  * Returns the number of these. Patterns that matched nothing are reported too, but not counted.
  * dump: the dump to name in messages; NULL: a pack. */
-size_t ui_select_unmet(
-	const struct ui_select *select, const char *command, const struct store_dump *dump);
+size_t ui_select_unmet(const struct ui_select *select, const struct store_dump *dump);
 
 /* Returns a note on patterns that name one path and matched nothing: "pattern matched nothing:
  * '/a/b', '/c' and 3 more". The caller frees it. NULL: there are none. */

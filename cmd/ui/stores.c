@@ -30,13 +30,13 @@ int ui_stores_add(struct ui_stores *s, const char *text, bool directory,
 	return 0;
 }
 
-int ui_stores_new(struct ui_stores *s, const char *const *texts, size_t count,
+int ui_stores_new(struct ui_stores *s, const char *const *texts, size_t count, bool directory,
 	const struct store_access *access, struct err *err)
 {
 	size_t i;
 
 	for (i = 0; i < count; i++)
-		if (ui_stores_add(s, texts[i], false, access, err) != 0)
+		if (ui_stores_add(s, texts[i], directory, access, err) != 0)
 			return -1;
 	return 0;
 }

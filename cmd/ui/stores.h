@@ -15,13 +15,12 @@ struct ui_stores {
 	struct err why[STORES_MAX]; /* why those that are not open could not be opened */
 };
 
-/* Makes stores from texts, which are borrowed. Returns 0, or -1 with err set: ERR_USAGE (a text
- * does not name a store, or two name the same directory). */
-int ui_stores_new(struct ui_stores *s, const char *const *texts, size_t count,
+/* Makes stores from texts, which are borrowed. directory: a text is an argument that can only be a
+ * directory. Returns 0, or -1 with err set: ERR_USAGE (a text does not name a store, or two name
+ * the same directory). */
+int ui_stores_new(struct ui_stores *s, const char *const *texts, size_t count, bool directory,
 	const struct store_access *access, struct err *err);
-
-/* Adds one store. directory: text is an argument that can only be a directory. Returns as
- * ui_stores_new. */
+/* Adds one store. */
 int ui_stores_add(struct ui_stores *s, const char *text, bool directory,
 	const struct store_access *access, struct err *err);
 

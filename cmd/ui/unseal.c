@@ -5,14 +5,6 @@
 #include "lib/pass.h"
 #include "pack/keyblock.h"
 
-int ui_unseal_add(struct ui_unseal *u, const char *path, struct err *err)
-{
-	if (u->count == UI_UNSEAL_KEYS)
-		return err_set(err, ERR_USAGE, "over %d keys", UI_UNSEAL_KEYS);
-	u->paths[u->count++] = path;
-	return 0;
-}
-
 bool ui_unseal_wanted(const struct ui_unseal *u)
 {
 	return u->count > 0 || u->passphrase_file != NULL;

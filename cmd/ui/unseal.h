@@ -2,7 +2,7 @@
  * Opens sealed packs: the options --key FILE (repeatable) and --passphrase-file FILE, the same in
  * every command that reads packs.
  *
- *   ui_unseal_add, .passphrase_file -> ui_unseal_open as the reader's
+ *   .paths, .passphrase_file -> ui_unseal_open as the reader's
  *   open_key, ctx being the struct -> ui_unseal_fini
  *
  * Key files are loaded at first use. The passphrase of a protected one comes from
@@ -29,9 +29,6 @@ struct ui_unseal {
 	bool loaded;
 	struct key_secret keys[UI_UNSEAL_KEYS];
 };
-
-/* Remembers a --key. Returns 0, or -1 with err set if there are too many. */
-int ui_unseal_add(struct ui_unseal *unseal, const char *path, struct err *err);
 
 /* Loads the keys, if they are not loaded yet. Returns 0, or -1 with err set. */
 int ui_unseal_load(struct ui_unseal *unseal, struct err *err);

@@ -36,6 +36,10 @@ cmp tree/small back/small
 run 5 verify hurt
 once 'big: '
 says 'hurt: damaged: fdump unpack --skip-damaged'
+for command in "cat big" list "diff -C tree"; do
+	run 5 $command -f - < <(cat hurt)
+	says '^fdump [a-z]+: (-: )?offset [0-9]+: '
+done
 run 5 unpack -f hurt -C back big
 says 'big: lost: block at [0-9]+: the payload.s checksum does not match'
 run 5 verify cut

@@ -1,6 +1,7 @@
 #!/bin/bash
 # Goal: a manager that starts while its clock is years ahead renews its certificates, which nobody
-# accepts then or once the clock is right. It renews them again when the clock is set.
+# accepts then or once the clock is right. It renews them again when the clock is set. An agent
+# whose certificate has expired says what to do.
 . "$(dirname "$0")/lib.sh"
 needs faketime
 workspace
@@ -12,8 +13,9 @@ well() { m1 status >out 2>err; }
 
 echo +3y >clock
 : >m1.log
-LD_PRELOAD=$(faketime -f +0 sh -c 'echo "$LD_PRELOAD"') \
-	"$FDUMP" manager --config m1/etc --state m1/var 2>m1.log &
+# shellcheck disable=SC2016 # in the inner shell
+preload=$(faketime -f +0 sh -c 'echo "$LD_PRELOAD"')
+LD_PRELOAD=$preload "$FDUMP" manager --config m1/etc --state m1/var 2>m1.log &
 pid=$!
 await 10 grep -q "manager m1, port" m1.log || fail "$(cat m1.log)"
 grep -q "^$(($(date +%Y) + 3))-" m1.log || skip "faketime does not work on this program"
@@ -21,5 +23,14 @@ status_of m1 status
 [ $status = 6 ] && grep -q "in the future; this machine's clock says $(date +%Y)-" err || fail "status $status: $(cat err)"
 echo +0 >clock
 await 10 well || fail "not renewed: $(cat err m1.log)"
+
+m1 token agent web1 2>/dev/null >token
+at web1 join - <token >/dev/null
+echo +3y >later
+LD_PRELOAD=$preload FAKETIME_TIMESTAMP_FILE=$work/later "$FDUMP" agent --config web1/etc --state web1/var 2>agent.log &
+agent=$!
+await 10 grep -q "certificate has expired, .*'fdump token agent web1 --replace'" agent.log || fail "$(cat agent.log)"
+kill "$agent"
+wait "$agent" || fail "the agent's status: $?"
 kill "$pid"
 wait "$pid" || fail "status $?"

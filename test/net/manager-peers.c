@@ -161,7 +161,7 @@ static void test_store(void **unused)
 	struct manager_store_text told;
 	struct manager_welcome w;
 	struct manager_plan plan;
-	struct managed_peer a, s;
+	struct managed_peer a, s, copy;
 
 	(void)unused;
 	managed_start();
@@ -195,6 +195,11 @@ static void test_store(void **unused)
 	assert_int_equal(managed_hello(&s, &sh, &w), ERR_NONE);
 	assert_true(manager_welcome_store(&w, &told));
 	assert_string_equal(told.address, "127.0.0.1:7422");
+	/* A copy of its directory under another name. */
+	managed_dial(&copy, "s2");
+	assert_int_equal(managed_hello(&copy, &sh, &w), ERR_DENIED);
+	assert_non_null(strstr(managed_log, "the store s2 has the uid of the store s1"));
+	managed_hang_up(&copy);
 	/* Another store with the same certificate. */
 	sh.uid[0] = 9;
 	assert_int_equal(managed_hello(&s, &sh, &w), ERR_DENIED);
