@@ -26,10 +26,9 @@ struct talk {
 	struct agent_managers *managers;
 	size_t peer;
 	struct rpc_call *plan, *report;
-	struct buf blob;           /* the plan, as it arrives */
-	struct buf out;            /* the report being sent */
-	uint64_t first;            /* the number of the report's first record */
-	char why[ERR_MESSAGE_MAX]; /* the last error; logged again only when it changes */
+	struct buf blob; /* the plan, as it arrives */
+	struct buf out;  /* the report being sent */
+	uint64_t first;  /* the number of the report's first record */
 	bool has_digest;
 	uint8_t digest[MANAGER_DIGEST_LEN]; /* of this agent's plan on that manager */
 };
@@ -218,7 +217,6 @@ static void on_welcome(void *ctx, size_t peer, struct manager_welcome *w)
 		agent_notes_log(notes, AGENT_LOG_WARNING,
 			"this machine's clock and that of manager %s differ by %lld s", name_of(t),
 			(long long)off);
-	t->why[0] = 0;
 	t->has_digest = w->has_digest;
 	memcpy(t->digest, w->digest, sizeof t->digest);
 	ret = agent_journal_lacks(notes->journal, name_of(t), w->acked, &err);
@@ -234,16 +232,11 @@ static void on_welcome(void *ctx, size_t peer, struct manager_welcome *w)
 	report(t);
 }
 
-static void on_down(void *ctx, size_t peer, const struct err *why)
+static void on_down(void *ctx, size_t peer)
 {
 	struct agent_managers *m = ctx;
-	struct talk *t = &m->talks[peer];
-	const char *text = why->code != ERR_NONE ? why->message : "it has ended the connection";
 
-	t->has_digest = false;
-	if (strcmp(t->why, text) != 0)
-		agent_notes_log(m->o.notes, AGENT_LOG_WARNING, "manager %s: %s", name_of(t), text);
-	snprintf(t->why, sizeof t->why, "%s", text);
+	m->talks[peer].has_digest = false;
 	ask_plan(m);
 }
 
@@ -261,7 +254,6 @@ static void on_dropped(void *ctx, size_t peer)
 
 	assert(m->talks[peer].plan == NULL && m->talks[peer].report == NULL);
 	m->talks[peer].has_digest = false;
-	m->talks[peer].why[0] = 0;
 	forget(m, name_of(&m->talks[peer]));
 	ask_plan(m);
 }
