@@ -503,13 +503,15 @@ static int verify_store(struct ui_options *o, const char *path)
 
 /* --- the command -------------------------------------------------------------- */
 
-/* Whether this is the directory of a store. */
+/* Whether this is the directory of a store, or may be one. */
 static bool is_store(const char *path)
 {
 	char file[4200];
+	struct stat st;
 
 	return (size_t)snprintf(file, sizeof file, "%s/fdump-store", path) < sizeof file &&
-	       access(file, F_OK) == 0;
+	       stat(path, &st) == 0 && S_ISDIR(st.st_mode) &&
+	       (access(file, F_OK) == 0 || errno == EACCES);
 }
 
 /* Returns the worse of two exit statuses. */

@@ -28,9 +28,7 @@ struct talk {
 	struct rpc_call *plan, *report;
 	struct buf blob; /* the plan, as it arrives */
 	struct buf out;  /* the report being sent */
-	size_t out_at;
-	uint64_t first;            /* the number of the report's first record */
-	char why[ERR_MESSAGE_MAX]; /* the last error; logged again only when it changes */
+	uint64_t first;  /* the number of the report's first record */
 	bool has_digest;
 	uint8_t digest[MANAGER_DIGEST_LEN]; /* of this agent's plan on that manager */
 };
@@ -121,20 +119,6 @@ static void on_report_reply(void *arg, const uint8_t *bytes, size_t len, bool mo
 		agent_notes_log(notes, AGENT_LOG_ERROR, "report: %s", err.message);
 }
 
-static int on_report_fill(
-	void *arg, uint8_t *to, size_t cap, size_t *len, bool *last, struct err *err)
-{
-	struct talk *t = arg;
-
-	(void)err;
-	assert(t->out_at <= t->out.len);
-	*len = t->out.len - t->out_at < cap ? t->out.len - t->out_at : cap;
-	memcpy(to, t->out.data + t->out_at, *len);
-	t->out_at += *len;
-	*last = t->out_at == t->out.len;
-	return 0;
-}
-
 static void on_report_done(void *arg, const struct err *err)
 {
 	struct talk *t = arg;
@@ -153,16 +137,12 @@ static void on_report_done(void *arg, const struct err *err)
 /* Sends the records that the manager lacks, up to REPORT_LEN bytes at a time. */
 static void report(struct talk *t)
 {
-	static const struct rpc_call_ops ops = {
-		.reply = on_report_reply, .fill = on_report_fill, .done = on_report_done};
+	static const struct rpc_call_ops ops = {.reply = on_report_reply, .done = on_report_done};
 	struct agent_notes *notes = t->managers->o.notes;
 	struct rpc_conn *conn = manager_uplink_conn(t->managers->uplink, t->peer);
 	uint64_t first, last;
-	struct rpc_request request = {.method = MANAGER_METHOD_REPORT,
-		.blob = true,
-		.timeout_ms = CALL_MS,
-		.ops = &ops,
-		.arg = t};
+	struct rpc_request request = {
+		.method = MANAGER_METHOD_REPORT, .timeout_ms = CALL_MS, .ops = &ops, .arg = t};
 	struct cbor_out params;
 	struct err err = {0};
 	uint8_t mem[64], *to;
@@ -181,7 +161,6 @@ static void report(struct talk *t)
 	if (ret != 0)
 		return;
 	buf_took(&t->out, len);
-	t->out_at = 0;
 	t->first = first;
 	cbor_out_init(&params, mem, sizeof mem);
 	cbor_put_map(&params, 2);
@@ -192,6 +171,8 @@ static void report(struct talk *t)
 	assert(!cbor_out_full(&params));
 	request.params = mem;
 	request.len = cbor_out_len(&params);
+	request.blob = t->out.data;
+	request.blob_len = t->out.len;
 	t->report = rpc_call_start(conn, &request, &err);
 	if (t->report == NULL)
 		agent_notes_log(notes, AGENT_LOG_WARNING, "report: %s", err.message);
@@ -236,7 +217,6 @@ static void on_welcome(void *ctx, size_t peer, struct manager_welcome *w)
 		agent_notes_log(notes, AGENT_LOG_WARNING,
 			"this machine's clock and that of manager %s differ by %lld s", name_of(t),
 			(long long)off);
-	t->why[0] = 0;
 	t->has_digest = w->has_digest;
 	memcpy(t->digest, w->digest, sizeof t->digest);
 	ret = agent_journal_lacks(notes->journal, name_of(t), w->acked, &err);
@@ -252,16 +232,11 @@ static void on_welcome(void *ctx, size_t peer, struct manager_welcome *w)
 	report(t);
 }
 
-static void on_down(void *ctx, size_t peer, const struct err *why)
+static void on_down(void *ctx, size_t peer)
 {
 	struct agent_managers *m = ctx;
-	struct talk *t = &m->talks[peer];
-	const char *text = why->code != ERR_NONE ? why->message : "it has ended the connection";
 
-	t->has_digest = false;
-	if (strcmp(t->why, text) != 0)
-		agent_notes_log(m->o.notes, AGENT_LOG_WARNING, "manager %s: %s", name_of(t), text);
-	snprintf(t->why, sizeof t->why, "%s", text);
+	m->talks[peer].has_digest = false;
 	ask_plan(m);
 }
 
@@ -279,7 +254,6 @@ static void on_dropped(void *ctx, size_t peer)
 
 	assert(m->talks[peer].plan == NULL && m->talks[peer].report == NULL);
 	m->talks[peer].has_digest = false;
-	m->talks[peer].why[0] = 0;
 	forget(m, name_of(&m->talks[peer]));
 	ask_plan(m);
 }

@@ -33,7 +33,9 @@ struct peer {
 	bool welcome;          /* the manager has answered on this connection */
 	bool again;            /* say hello again after it */
 	bool was_up;
-	int64_t lost_ms; /* when the connection was lost */
+	int64_t lost_ms;           /* when the connection was lost */
+	char why[ERR_MESSAGE_MAX]; /* the last reason, logged again only when it changes; "": it has
+				      answered since */
 };
 
 struct manager_uplink {
@@ -42,7 +44,6 @@ struct manager_uplink {
 	size_t count;
 	struct rpc_timer hello_timer, renew_timer;
 	struct rpc_join *renewal;
-	bool expired_told;
 	struct rpc_service own; /* used if the owner has no methods */
 };
 
@@ -191,6 +192,7 @@ static void drop_denied(struct manager_uplink *u, const struct peer *speaker)
 			continue;
 		p->conn = NULL;
 		p->welcome = p->again = p->was_up = false;
+		p->why[0] = 0;
 		rpc_dial_free(p->dial);
 		p->dial = NULL;
 		dropped = true;
@@ -215,6 +217,7 @@ static void on_reply(void *arg, const uint8_t *bytes, size_t len, bool more)
 		return;
 	}
 	p->welcome = true;
+	p->why[0] = 0;
 	take_denied(p, &w);
 	drop_denied(u, p);
 	take_managers(u, &w);
@@ -346,20 +349,32 @@ static void on_up(void *arg, struct rpc_conn *conn)
 	renew_if_due(u);
 }
 
-/* The peers' alerts don't say why they refuse a certificate. */
-static void tell_expired(struct manager_uplink *u)
+/* Logs why there is no connection. The peers' alerts don't say why they refuse a certificate. */
+static void tell_down(struct peer *p, const struct err *why)
 {
+	bool refused = why->code == ERR_DENIED && strstr(why->message, "the peer ended") != NULL;
+	const struct rpc_identity *self = rpc_tls_conf_self(p->uplink->o.conf);
+	const char *role = rpc_role_name(self->role);
+	char text[ERR_MESSAGE_MAX];
 	struct rpc_cert_info info;
 
-	if (u->expired_told || rpc_cert_info(u->o.paths.cert, &info, NULL) != 0 ||
-		info.not_after > time(NULL))
-		return;
-	u->expired_told = true;
-	say(u, true,
-		"this machine's certificate has expired, unless its clock is wrong: join again "
-		"with "
-		"a token of 'fdump token %s %s --replace'",
-		rpc_role_name(info.id.role), info.id.name);
+	if (rpc_cert_info(p->uplink->o.paths.cert, &info, NULL) == 0 &&
+		info.not_after <= time(NULL))
+		snprintf(text, sizeof text,
+			"this machine's certificate has expired, unless its clock is wrong: join "
+			"again with a token of 'fdump token %s %s --replace'",
+			role, self->name);
+	else if (refused)
+		snprintf(text, sizeof text,
+			"it refuses this %s, which was revoked ('fdump hosts' lists it as denied); "
+			"to join again: 'fdump token %s %s' there, then 'fdump join' here",
+			role, role, self->name);
+	else
+		snprintf(text, sizeof text, "%s",
+			why->code != ERR_NONE ? why->message : "it has ended the connection");
+	if (strcmp(p->why, text) != 0)
+		say(p->uplink, why->code == ERR_DENIED, "manager %s: %s", p->at.name, text);
+	strcpy(p->why, text);
 }
 
 static void on_down(void *arg, const struct err *why, int64_t wait_ms)
@@ -368,14 +383,14 @@ static void on_down(void *arg, const struct err *why, int64_t wait_ms)
 	struct manager_uplink *u = p->uplink;
 
 	(void)wait_ms;
-	tell_expired(u);
+	tell_down(p, why);
 	if (p->conn != NULL)
 		p->lost_ms = rpc_loop_now_ms(u->o.loop);
 	p->conn = NULL;
 	p->call = NULL;
 	p->welcome = p->again = false;
 	if (u->o.down != NULL)
-		u->o.down(u->o.ctx, (size_t)(p - u->peers), why);
+		u->o.down(u->o.ctx, (size_t)(p - u->peers));
 }
 
 /* For an owner without methods of its own: a store. */

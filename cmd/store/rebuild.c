@@ -201,8 +201,10 @@ static int check_store(const char *path, const char *volumes, struct err *err)
 
 	buf_init(&numbers, SIZE_MAX);
 	engine_path(about, path, "fdump-store");
-	if (access(about, F_OK) != 0 &&
-		(fd < 0 || list_volumes(fd, &numbers, NULL) != 0 || numbers.len == 0))
+	if (access(about, F_OK) != 0 && errno != ENOENT && errno != ENOTDIR)
+		got = err_errno(err, errno, "%s", about);
+	else if (access(about, F_OK) != 0 &&
+		 (fd < 0 || list_volumes(fd, &numbers, NULL) != 0 || numbers.len == 0))
 		got = engine_is_none(path, err);
 	buf_fini(&numbers);
 	if (fd >= 0)
@@ -408,6 +410,8 @@ int engine_rebuild(const char *path, const struct engine_wait *wait, engine_ask_
 		ask(ctx, path, &r.old);
 	if (build(&r, fresh, dir, err) == 0)
 		got = swap(fresh, index, dir, fd, path, err);
+	else
+		clear(fresh); /* the disk may be full */
 	if (got == 0 && (got = engine_mend_identity(path, err)) > 0) {
 		problem(ctx, NULL,
 			"fdump-store or identity was missing: the store has a new identity, "

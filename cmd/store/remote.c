@@ -160,6 +160,7 @@ static int remote_open(struct store *s, int64_t wait_ms, struct err *err)
 	bool greeted = wait_greeted(r, !r->told && tell < end ? tell : end);
 
 	if (!greeted && !r->told && uptime_ms() >= tell) {
+		r->told = true;
 		store_remote_tell_wait(r);
 		greeted = wait_greeted(r, end);
 	}
@@ -188,7 +189,7 @@ static int remote_about(struct store *s, struct store_about *about, struct err *
 	int ret;
 
 	buf_init(&reply, RPC_PAYLOAD_MAX);
-	ret = rpc_client_call(r->client, &request, &reply, NULL, err);
+	ret = store_remote_call(r, &request, &reply, NULL, err);
 	if (ret == 0)
 		ret = read_about(&is, reply.data, reply.len, err);
 	if (ret == 0 && (memcmp(s->uid, is.uid, sizeof is.uid) != 0 ||
@@ -448,7 +449,7 @@ static int remote_get(
 	mutex_lock(&r->lock);
 	/* Another thread may take the slot while this one waits. */
 	while ((a = find_ahead(r, domain, id)) != NULL && !a->done)
-		mutex_wait(&r->lock, &r->change);
+		store_remote_wait(r, INT64_MAX);
 	if (a != NULL && a->ret >= 0) {
 		ret = a->ret == 0 ? buf_add(out, a->record.data, a->record.len, err) : 1;
 		a->used = false;
@@ -461,7 +462,7 @@ static int remote_get(
 	mutex_unlock(&r->lock);
 	put_get_params(&request, mem, domain, id);
 	buf_init(&reply, RPC_PAYLOAD_MAX);
-	ret = rpc_client_call(r->client, &request, &reply, out, err);
+	ret = store_remote_call(r, &request, &reply, out, err);
 	if (ret == 0)
 		ret = check_record(reply.data, reply.len, out, id, err);
 	buf_fini(&reply);

@@ -48,13 +48,14 @@ struct remote {
 	char service[NAME_LEN_MAX + 1]; /* the store's name, without the port */
 	struct rpc_client *client;
 	int64_t since_ms;             /* when it was dialled */
-	int64_t lost_at;              /* when a call found no connection; 0: there is one */
-	bool told;                    /* `dials` has been called */
 	uint8_t host[STORE_HOST_LEN]; /* our own host id */
 	uint8_t run_id[STORE_RUN_LEN];
 	struct mutex lock; /* guards all below */
 	pthread_cond_t change;
-	bool greeted; /* its first answer is in .is, or an error in .open_why */
+	int64_t lost_at; /* when a call first found that the connection is lost; 0: never */
+	uint64_t lost;   /* which one: so many were established before */
+	bool told;       /* `dials` has been called */
+	bool greeted;    /* its first answer is in .is, or an error in .open_why */
 	struct store_greeting is;
 	struct err open_why;
 	size_t puts, bytes; /* in flight */
@@ -74,6 +75,12 @@ struct remote {
 
 /* Tells the user that this store is waited for, and why. */
 void store_remote_tell_wait(struct remote *r);
+/* Waits for r->change, for a while, at the latest until `end`; tells the user if the connection is
+ * lost. Call with r->lock held. */
+void store_remote_wait(struct remote *r, int64_t end);
+/* As rpc_client_call; waits as above. */
+int store_remote_call(struct remote *r, const struct rpc_client_request *request, struct buf *reply,
+	struct buf *blob, struct err *err);
 /* Encodes the parameters of a method into mem, for the request; mem must stay valid as long as the
  * request is used. */
 void store_remote_params(struct rpc_client_request *request, uint8_t mem[STORE_HAVE_PARAMS],

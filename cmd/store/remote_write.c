@@ -32,6 +32,97 @@ void store_remote_params(struct rpc_client_request *request, uint8_t mem[STORE_H
 	request->len = cbor_out_len(&out);
 }
 
+void store_remote_tell_wait(struct remote *r)
+{
+	const struct store_access *access = &r->base.access;
+	char text[ERR_MESSAGE_MAX + NAME_LEN_MAX + 32];
+	struct err why;
+
+	rpc_client_why(r->client, &why);
+	snprintf(text, sizeof text, "waiting for store %s: %s", r->base.name, why.message);
+	if (access->dials != NULL)
+		access->dials(access->ctx, text);
+}
+
+/* Whether the connection is lost. If that lasts, the user is told once. */
+static bool is_lost(struct remote *r)
+{
+	int64_t now = uptime_ms();
+	struct rpc_client_stats stats;
+	bool tell;
+
+	rpc_client_stats(r->client, &stats);
+	mutex_lock(&r->lock);
+	if (!stats.up && (r->lost_at == 0 || r->lost != stats.connections)) {
+		r->lost_at = now;
+		r->lost = stats.connections;
+		r->told = false;
+	}
+	tell = !stats.up && !r->told && now - r->lost_at >= STORE_TELL_MS;
+	r->told |= tell;
+	mutex_unlock(&r->lock);
+	if (tell)
+		store_remote_tell_wait(r);
+	return !stats.up;
+}
+
+void store_remote_wait(struct remote *r, int64_t end)
+{
+	int64_t until = uptime_ms() + LOOK_MS;
+
+	if (mutex_wait_until(&r->lock, &r->change, until < end ? until : end) == 0)
+		return;
+	mutex_unlock(&r->lock);
+	is_lost(r);
+	mutex_lock(&r->lock);
+}
+
+struct call {
+	struct remote *remote;
+	struct buf *reply, *blob;
+	bool over;
+	struct err why;
+};
+
+/* Runs in the client's thread. */
+static void call_done(void *arg, const struct rpc_client_answer *answer)
+{
+	struct call *c = arg;
+	struct remote *r = c->remote;
+
+	mutex_lock(&r->lock);
+	if (answer->err != NULL) {
+		c->why = *answer->err;
+	} else if (buf_add(c->reply, answer->reply, answer->reply_len, &c->why) == 0 &&
+		   c->blob != NULL && answer->has_blob) { /* takes over the memory */
+		buf_fini(c->blob);
+		*c->blob = *answer->blob;
+		buf_init(answer->blob, 0);
+	}
+	c->over = true;
+	pthread_cond_broadcast(&r->change);
+	mutex_unlock(&r->lock);
+}
+
+int store_remote_call(struct remote *r, const struct rpc_client_request *request, struct buf *reply,
+	struct buf *blob, struct err *err)
+{
+	struct call c = {.remote = r, .reply = reply, .blob = blob};
+	struct rpc_client_request q = *request;
+
+	q.done = call_done;
+	q.arg = &c;
+	if (rpc_client_start(r->client, &q, err) == NULL)
+		return -1;
+	mutex_lock(&r->lock);
+	while (!c.over) /* the client's patience ends it */
+		store_remote_wait(r, INT64_MAX);
+	mutex_unlock(&r->lock);
+	if (c.why.code != ERR_NONE && err != NULL)
+		*err = c.why;
+	return c.why.code == ERR_NONE ? 0 : -1;
+}
+
 int store_remote_ask(struct remote *r, struct rpc_client_request *request,
 	const struct cbormap_field *fields, const struct store_params *params, struct buf *blob,
 	struct err *err)
@@ -43,7 +134,7 @@ int store_remote_ask(struct remote *r, struct rpc_client_request *request,
 
 	buf_init(&reply, RPC_PAYLOAD_MAX);
 	store_remote_params(request, mem, fields, params);
-	ret = rpc_client_call(r->client, request, &reply, blob, err);
+	ret = store_remote_call(r, request, &reply, blob, err);
 	if (ret == 0 && cbormap_get(v, store_flag_fields, reply.data, reply.len, err) != 0)
 		ret = err_prefix(err, "%s", r->base.name);
 	if (ret == 0)
@@ -119,7 +210,7 @@ int store_remote_have(struct store *s, const uint8_t *ids, size_t count, bool as
 	memcpy(params.domain, s->run.domain, sizeof params.domain);
 	store_remote_params(&request, mem, store_have_fields, &params);
 	buf_init(&reply, RPC_PAYLOAD_MAX);
-	ret = rpc_client_call(r->client, &request, &reply, NULL, err);
+	ret = store_remote_call(r, &request, &reply, NULL, err);
 	if (ret == 0 && cbormap_get(v, store_bits_fields, reply.data, reply.len, err) != 0)
 		ret = err_prefix(err, "%s", s->name);
 	if (ret == 0 && v[STORE_BITS_HAS].len != (count + 7) / 8)
@@ -170,48 +261,6 @@ static bool has_room(const struct remote *r, size_t len)
 	       (r->puts < STORE_REMOTE_PUTS && r->bytes + len <= STORE_REMOTE_WINDOW);
 }
 
-void store_remote_tell_wait(struct remote *r)
-{
-	const struct store_access *access = &r->base.access;
-	char text[ERR_MESSAGE_MAX + NAME_LEN_MAX + 32];
-	struct err why;
-
-	r->told = true;
-	rpc_client_why(r->client, &why);
-	snprintf(text, sizeof text, "waiting for store %s: %s", r->base.name, why.message);
-	if (access->dials != NULL)
-		access->dials(access->ctx, text);
-}
-
-/* Whether the connection is lost. If that lasts, the user is told once. */
-static bool is_lost(struct remote *r)
-{
-	struct rpc_client_stats stats;
-
-	rpc_client_stats(r->client, &stats);
-	if (stats.up) {
-		r->lost_at = 0;
-	} else if (r->lost_at == 0) {
-		r->lost_at = uptime_ms();
-		r->told = false;
-	} else if (!r->told && uptime_ms() - r->lost_at >= STORE_TELL_MS) {
-		store_remote_tell_wait(r);
-	}
-	return !stats.up;
-}
-
-/* Waits for a change, for a while, at the latest until `end`. */
-static void wait_change(struct remote *r, int64_t end)
-{
-	int64_t until = uptime_ms() + LOOK_MS;
-
-	if (mutex_wait_until(&r->lock, &r->change, until < end ? until : end) == 0)
-		return;
-	mutex_unlock(&r->lock);
-	is_lost(r);
-	mutex_lock(&r->lock);
-}
-
 /* Reserves room in the window. Returns as store_put. */
 static int take_room(struct remote *r, size_t len, int64_t wait_ms, struct err *err)
 {
@@ -220,7 +269,7 @@ static int take_room(struct remote *r, size_t len, int64_t wait_ms, struct err *
 
 	mutex_lock(&r->lock);
 	while (!r->failed && !has_room(r, len) && uptime_ms() < end)
-		wait_change(r, end);
+		store_remote_wait(r, end);
 	if (r->failed) {
 		*err = r->why;
 		ret = -1;
@@ -290,7 +339,7 @@ int store_remote_settle(struct store *s, uint64_t *stored, struct err *err)
 
 	mutex_lock(&r->lock);
 	while (!r->failed && r->puts > 0) /* the client's patience ends each of them */
-		wait_change(r, INT64_MAX);
+		store_remote_wait(r, INT64_MAX);
 	if (r->failed) {
 		*err = r->why;
 		ret = -1;
@@ -384,7 +433,7 @@ int store_remote_commit_wait(struct store *s, int64_t wait_ms, struct store_rece
 
 	mutex_lock(&r->lock);
 	while (!r->failed && r->puts > 0 && uptime_ms() < end)
-		wait_change(r, end);
+		store_remote_wait(r, end);
 	ask = !r->failed && r->puts == 0 && r->commit == COMMIT_SETTLING;
 	if (ask)
 		r->commit = COMMIT_ASKED;
@@ -395,7 +444,7 @@ int store_remote_commit_wait(struct store *s, int64_t wait_ms, struct store_rece
 	}
 	mutex_lock(&r->lock);
 	while (!r->failed && r->commit == COMMIT_ASKED && uptime_ms() < end)
-		wait_change(r, end);
+		store_remote_wait(r, end);
 	if (r->failed || r->commit == COMMIT_DONE) {
 		ret = r->failed ? -1 : r->answer;
 		if (ret < 0)

@@ -100,8 +100,8 @@ static int check_space(struct engine *s, size_t len, struct err *err)
 		return -1;
 	if (free < s->reserve || free - s->reserve < len)
 		return err_set(err, ERR_NOSPACE,
-			"%s: no space: %llu bytes are free, of which %llu are reserved (fdump "
-			"store init --reserve), and %zu more are wanted",
+			"%s: no space: %llu bytes are free, %llu must stay free (the reserve), and "
+			"%zu more are wanted",
 			s->path, (unsigned long long)free, (unsigned long long)s->reserve, len);
 	free = (free - s->reserve) / 2;
 	s->until_statfs = free < STATFS_STEP ? 0 : STATFS_STEP;

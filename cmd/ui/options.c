@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "cmd/store/store.h"
+#include "cmd/ui/progress.h"
 #include "cmd/ui/report.h"
 #include "cmd/ui/result.h"
 #include "lib/err.h"
@@ -34,6 +35,7 @@ static void tell_wait(void *ctx, const char *text)
 static void tell_dial(void *ctx, const char *text)
 {
 	(void)ctx;
+	ui_progress_hush();
 	ui_say(NULL, "%s", text);
 }
 

@@ -73,6 +73,8 @@ status=0
 op revoke store nas2 >out 2>&1 || status=$?
 [ $status = 2 ] && grep -qx "m2 denies the store nas2" out && grep -q "m1" out &&
 	grep -q "not all managers deny the store nas2" out || fail "with a dead one: $status $(cat out)"
+await 10 grep -q "error: manager m2: it refuses this store, which was revoked .* 'fdump token store nas2' there" nas2.store.log ||
+	fail "$(cat nas2.store.log)"
 
 # Once it is denied itself it no longer counts.
 op revoke manager m1 >out 2>&1 || fail "$? $(cat out)"

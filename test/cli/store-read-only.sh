@@ -12,6 +12,13 @@ chown 65534 back
 echo content >t/f
 "$FDUMP" store init s
 "$FDUMP" backup -s ./s --unencrypted --state state -C t . >/dev/null
+# Without the permission to read it: that is said, not that it is no store.
+chmod 700 s
+for command in "dumps -s ./s" "verify s" "store rebuild s"; do
+	# shellcheck disable=SC2086 # words
+	status_of reader ./fdump $command
+	[ $status = 2 ] && grep -q 's/fdump-store: Permission denied$' err || fail "$command: status $status: $(cat err)"
+done
 chmod -R a+rX,go-w s
 reader ./fdump dumps -s ./s >out 2>err || fail "dumps: $(cat err)"
 reader ./fdump restore -s ./s --state none latest -C back >out 2>err || fail "restore: $(cat err)"

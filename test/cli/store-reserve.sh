@@ -25,8 +25,8 @@ fill() { rm -f disk/other; head -c $((($(free) - $1) * 1024)) /dev/zero >disk/ot
 fill 14000
 status_of back keep
 [ $status = 7 ] || fail "backup into the reserve: status $status"
-grep -q 'no space: 14[0-9]* bytes are free, of which 16777216 are reserved (fdump store init --reserve), and [0-9]* more are wanted' err ||
-	fail "does not say how much is free, reserved and wanted"
+grep -q 'no space: 14[0-9]* bytes are free, 16777216 must stay free (the reserve), and [0-9]* more are wanted' err ||
+	fail "does not say how much is free, must stay free, and is wanted"
 # shellcheck disable=SC2086 # words
 status_of fdump forget -s disk/one $dropped --yes
 [ $status = 0 ] || fail "forget: status $status"
@@ -59,3 +59,10 @@ status_of fdump store gc disk/one
 [ $status = 0 ] || fail "gc with a full disk: status $status"
 [ "$(free)" -gt 19000 ] || fail "not given back of a full disk"
 fdump verify disk/one >out || fail "verify at the end"
+
+# A rebuild for which there is no room leaves no part of an index.
+fill 40
+before=$(free)
+status_of fdump store rebuild disk/one
+[ $status = 7 ] && [ "$(free)" = "$before" ] || fail "rebuild with a full disk: status $status, $(free) of $before KB are free"
+fdump verify disk/one >out || fail "verify after a rebuild that failed"

@@ -163,13 +163,13 @@ static void test_commit_lost(void **state)
 	struct served_client c;
 	struct store_run r = served_run();
 	struct store_access access = {
-		.wait_sec = 5, .patience_ms = 20000, .net = &c.net, .dials = note_wait};
+		.wait_sec = 5, .patience_ms = 8000, .net = &c.net, .dials = note_wait};
 	struct store_receipt receipt;
 	struct buf record;
 	uint64_t stored;
 	int64_t end;
 	bool has_base;
-	int told = 0, ret = STORE_PENDING;
+	int told = 0, n = 0, ret = STORE_PENDING;
 
 	(void)state;
 	served_open(&c, "a1", STORE_WRITE);
@@ -186,13 +186,20 @@ static void test_commit_lost(void **state)
 	end = uptime_ms() + 2 * STORE_TELL_MS;
 	while (ret == STORE_PENDING && uptime_ms() < end)
 		ret = store_commit_wait(c.store, STORE_TELL_MS, &receipt, NULL, &err);
-	served_start();
 	assert_int_equal(ret, STORE_PENDING);
 	assert_int_equal(told, 1);
+	served_start();
 	ret = store_commit_wait(c.store, 10000, &receipt, NULL, &err);
 	/* Chunks that were not durable yet are missing. */
 	if (ret != STORE_COMMITTED && ret != STORE_MISSING)
 		fail_msg("%d: %s", ret, err.message);
+	/* The same for any other call. */
+	served_stop();
+	assert_int_equal(
+		store_dumps(c.store, &(struct store_filter){0}, served_count, &n, &err), -1);
+	assert_int_equal(err.code, ERR_TIMEOUT);
+	assert_int_equal(told, 2);
+	served_start();
 	buf_fini(&record);
 	store_free(c.store);
 }
