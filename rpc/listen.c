@@ -271,35 +271,46 @@ static void on_pause(void *arg)
 		rpc_fd_want(&listen->io, listen->loop, listen->fd, RPC_READ, on_ready, listen);
 }
 
-static int bind_one(struct rpc_listen *listen, const struct addrinfo *ai)
-{
-	int one = 1, fd = socket(ai->ai_family, ai->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-
-	if (fd < 0)
-		return -1;
-	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-	listen->fd = fd;
-	return bind(fd, ai->ai_addr, ai->ai_addrlen);
-}
-
-static int open_socket(struct rpc_listen *l, struct err *err)
+/* Returns 0; 1 with err set if the kernel lacks this family of addresses; -1 with err set. */
+static int bind_to(struct rpc_listen *l, const char *host, struct err *err)
 {
 	struct addrinfo hints = {.ai_flags = AI_PASSIVE | AI_NUMERICHOST | AI_NUMERICSERV,
 		.ai_socktype = SOCK_STREAM};
 	struct addrinfo *ai;
-	struct sockaddr_storage bound;
-	socklen_t len = sizeof bound;
-	const char *host = l->opts.host != NULL ? l->opts.host : "*";
-	int status = getaddrinfo(l->opts.host, l->opts.port, &hints, &ai);
+	int one = 1, zero = 0, error = 0;
+	int status = getaddrinfo(host, l->opts.port, &hints, &ai);
 
 	if (status != 0)
 		return err_set(err, ERR_CONFIG, "listen on %s port %s: %s", host, l->opts.port,
 			gai_strerror(status));
-	status = bind_one(l, ai);
+	l->fd = socket(ai->ai_family, ai->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (l->fd >= 0)
+		setsockopt(l->fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+	if (l->fd >= 0 && ai->ai_family == AF_INET6)
+		setsockopt(l->fd, IPPROTO_IPV6, IPV6_V6ONLY, &zero, sizeof zero);
+	if (l->fd < 0 || bind(l->fd, ai->ai_addr, ai->ai_addrlen) != 0 || listen(l->fd, 1024) != 0)
+		error = errno;
 	freeaddrinfo(ai);
-	if (status != 0 || listen(l->fd, 1024) != 0 ||
-		getsockname(l->fd, (struct sockaddr *)&bound, &len) != 0)
-		return err_errno(err, errno, "listen on %s port %s", host, l->opts.port);
+	if (error == 0)
+		return 0;
+	err_errno(err, error, "listen on %s port %s", host, l->opts.port);
+	return l->fd < 0 && error == EAFNOSUPPORT ? 1 : -1;
+}
+
+/* On all addresses one socket serves both families; if the kernel has no IPv6, IPv4. */
+static int open_socket(struct rpc_listen *l, struct err *err)
+{
+	bool all = l->opts.host == NULL || strcmp(l->opts.host, "::") == 0;
+	struct sockaddr_storage bound;
+	socklen_t len = sizeof bound;
+	int ret = bind_to(l, all ? "::" : l->opts.host, err);
+
+	if (ret == 1 && all)
+		ret = bind_to(l, "0.0.0.0", err);
+	if (ret != 0)
+		return -1;
+	if (getsockname(l->fd, (struct sockaddr *)&bound, &len) != 0)
+		return err_errno(err, errno, "listen on port %s", l->opts.port);
 	/* The port is at the same offset in both address families. */
 	l->port = ntohs(((struct sockaddr_in *)&bound)->sin_port);
 	return 0;

@@ -7,6 +7,7 @@
  *   SHIM_MAP=BYTES        LMDB's file can't grow beyond this
  *   SHIM_CLOCK=FILE       the wall clock is read from the file, in seconds
  *   SHIM_AGED=SECONDS     files seem to have changed (ctime) so much earlier
+ *   SHIM_IPV4=1           the kernel has no IPv6
  *   SHIM_SAID=FILE        is created when a fault has been injected
  *
  * Allocations before the program's main are not counted: they are the loader's.
@@ -22,6 +23,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -202,6 +204,17 @@ int fstatat64(int dir, const char *name, struct stat64 *st, int flags)
 int fstat64(int fd, struct stat64 *st)
 {
 	return fstatat64(fd, "", st, AT_EMPTY_PATH);
+}
+
+/* --- sockets -------------------------------------------------------------- */
+
+int socket(int domain, int type, int protocol)
+{
+	if (domain == AF_INET6 && getenv("SHIM_IPV4") != NULL) {
+		errno = EAFNOSUPPORT;
+		return -1;
+	}
+	return (int)syscall(SYS_socket, domain, type, protocol);
 }
 
 /* --- LMDB ---------------------------------------------------------------- */

@@ -62,3 +62,11 @@ grep -q "fdump forget -s m1 --keep-daily" etc/manager.conf || fail "does not say
 "$FDUMP" manager check etc/manager.conf >out || fail "$(cat out)"
 # The manager's own files are not backed up, wherever they are.
 grep -qxF "  exclude = {\"$PWD/deep/er/store/\", \"$PWD/var/\", \"/var/cache/\"}" etc/manager.conf || fail "$(cat etc/manager.conf)"
+
+# All addresses, on a machine whose kernel has no IPv6.
+sed -i 's/127\.0\.0\.1:/[::]:/' etc/local.conf
+LD_PRELOAD=$BUILD/test/shim.so SHIM_IPV4=1 "$FDUMP" manager --config etc --state var 2>err &
+manager=$!
+await 10 grep -q "manager m1, port" err || fail "without IPv6: $(cat err)"
+kill $manager
+wait $manager || fail "the manager's status: $?"

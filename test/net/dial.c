@@ -3,6 +3,8 @@
 #include "rpc/dial.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -252,6 +254,45 @@ static void slow_ones_give_way(void **unused)
 	rpc_tls_conf_unref(a1);
 }
 
+/* Returns 0 or errno. */
+static int try_connect(const char *host, unsigned port)
+{
+	struct addrinfo hints = {.ai_flags = AI_NUMERICHOST, .ai_socktype = SOCK_STREAM}, *ai;
+	char text[8];
+	int fd, ret = 0;
+
+	snprintf(text, sizeof text, "%u", port);
+	assert_int_equal(getaddrinfo(host, text, &hints, &ai), 0);
+	fd = socket(ai->ai_family, SOCK_STREAM, 0);
+	if (fd < 0 || connect(fd, ai->ai_addr, ai->ai_addrlen) != 0)
+		ret = errno;
+	freeaddrinfo(ai);
+	close(fd);
+	return ret;
+}
+
+static void all_addresses_are_both_families(void **unused)
+{
+	static const char *const all[] = {NULL, "::"};
+	struct rpc_tls_conf *s1 = pair_conf("s1", NULL);
+	struct rpc_listen_opts opts = {.conf = s1, .service = &pair_service, .port = "0"};
+	struct err err = {0};
+	struct rpc_listen *l;
+	int i, ret;
+
+	(void)unused;
+	for (i = 0; i < 2; i++) {
+		opts.host = all[i];
+		l = rpc_listen_new(pair_loop, &opts, &err);
+		assert_non_null(l);
+		assert_int_equal(try_connect("127.0.0.1", rpc_listen_port(l)), 0);
+		ret = try_connect("::1", rpc_listen_port(l));
+		assert_true(ret == 0 || ret == EADDRNOTAVAIL || ret == EAFNOSUPPORT);
+		rpc_listen_free(l);
+	}
+	rpc_tls_conf_unref(s1);
+}
+
 /* A service listens for both families by one socket, which shows IPv4 addresses as mapped ones. */
 static void mapped_addresses_differ(void **unused)
 {
@@ -285,6 +326,7 @@ int main(void)
 		cmocka_unit_test(waits_for_a_name),
 		cmocka_unit_test(dials_and_dials_again),
 		cmocka_unit_test(slow_ones_give_way),
+		cmocka_unit_test(all_addresses_are_both_families),
 		cmocka_unit_test(mapped_addresses_differ),
 	};
 
