@@ -8,6 +8,7 @@
 
 #include "cmd/agent/state.h"
 #include "cmd/cmd.h"
+#include "cmd/dump/order.h"
 #include "cmd/dump/retention.h"
 #include "cmd/store/store.h"
 #include "cmd/ui/dump.h"
@@ -37,13 +38,8 @@ struct forget {
 };
 
 struct item {
-	uint8_t id[STORE_DUMP_ID];
-	struct dump_dated at; /* time, agent and name */
-	int64_t lock;
-	uint64_t not_ok;     /* entries that were not ok */
-	uint64_t fewer_than; /* as in struct store_dump */
-	bool judged, unreadable;
-	bool named, last; /* last: all others of its name, if any, are named too */
+	struct dump_row d;
+	bool judged, named, last; /* last: all others of its name, if any, are named too */
 };
 
 static bool is_named(const struct forget *f, const uint8_t *id)
@@ -57,24 +53,16 @@ static bool is_named(const struct forget *f, const uint8_t *id)
 }
 
 /* Rules ignore dumps that can't be read: whether to delete them is left to a person. */
-static int add_dump(void *ctx, const struct store_entry *e, struct err *err)
+static int add_dump(struct forget *f, const struct dump_row *d, struct err *err)
 {
-	struct forget *f = ctx;
-	struct item item = {
-		.lock = e->lock, .unreadable = e->damaged, .named = is_named(f, e->dump.id)};
+	struct item item = {.d = *d, .named = is_named(f, d->id)};
 
-	memcpy(item.id, e->dump.id, sizeof item.id);
-	if (e->damaged && !item.named) {
+	if (d->damaged && !item.named) {
 		f->unreadable += f->ruled;
 		return 0;
 	}
-	if (!e->damaged) {
-		item.not_ok = e->dump.statuses;
-		item.fewer_than = e->dump.fewer_than;
-		dump_dated_set(&item.at, e);
-	}
-	if ((f->o.agent != NULL && strcmp(f->o.agent, item.at.agent) != 0) ||
-		(f->name != NULL && strcmp(f->name, item.at.name) != 0))
+	if ((f->o.agent != NULL && strcmp(f->o.agent, d->at.agent) != 0) ||
+		(f->name != NULL && strcmp(f->name, d->at.name) != 0))
 		return 0;
 	f->met = true;
 	return buf_add(&f->dumps, &item, sizeof item, err);
@@ -83,11 +71,11 @@ static int add_dump(void *ctx, const struct store_entry *e, struct err *err)
 /* Deletes a dump (not in a dry run) and counts it, unless it is locked. */
 static int drop(struct forget *f, struct store *s, const struct item *item, struct err *err)
 {
-	if (item->lock > (int64_t)time(NULL)) {
+	if (item->d.lock > (int64_t)time(NULL)) {
 		f->locked++;
 		return 0;
 	}
-	if (!f->dry_run && store_delete(s, item->id, err) < 0)
+	if (!f->dry_run && store_delete(s, item->d.id, err) < 0)
 		return -1;
 	f->gone++;
 	f->lasts += item->last;
@@ -101,33 +89,34 @@ static int tell(
 	char when[UI_SHOW_TIME_MAX], until[6 + UI_SHOW_TIME_MAX] = "", id[13],
 					       agent[ESC_MAX(STORE_NAME_MAX)],
 					       name[ESC_MAX(STORE_NAME_MAX)];
-	bool locked = !c->keep && item->lock > (int64_t)time(NULL), known = !item->unreadable;
+	bool locked = !c->keep && item->d.lock > (int64_t)time(NULL), known = !item->d.damaged;
 	const char *verdict = c->keep ? "keep" : locked ? "locked" : "forget";
 	const struct ui_field fields[] = {UI_STRING("store", store),
-		UI_HEX("dump", item->id, sizeof item->id),
-		UI_STRING("agent", known ? item->at.agent : NULL),
-		UI_STRING("name", known ? item->at.name : NULL),
-		UI_INT_IF(known, "committed", item->at.time),
-		UI_INT_IF(known, "locked_until", item->lock),
-		UI_INT_IF(known, "not_ok", item->not_ok),
-		UI_INT_IF(known && item->fewer_than > 0, "fewer_than", item->fewer_than),
+		UI_HEX("dump", item->d.id, sizeof item->d.id),
+		UI_STRING("agent", known ? item->d.at.agent : NULL),
+		UI_STRING("name", known ? item->d.at.name : NULL),
+		UI_INT_IF(known, "committed", item->d.at.time),
+		UI_INT_IF(known, "locked_until", item->d.lock),
+		UI_INT_IF(known, "not_ok", item->d.not_ok),
+		UI_INT_IF(known && item->d.fewer_than > 0, "fewer_than", item->d.fewer_than),
 		UI_STRING("verdict", verdict), UI_STRING("reason", c->keep ? c->reason : NULL),
 		UI_BOOL_IF(item->last, "last", true), {0}};
 
-	esc_hex(id, item->id, 6);
+	esc_hex(id, item->d.id, 6);
 	if (!known)
 		return ui_result("dump", "forget.dump", fields, err,
 			"%-6s  %s  its record can't be read\n", verdict, id);
-	ui_show_time(when, item->at.time);
+	ui_show_time(when, item->d.at.time);
 	if (locked) {
 		strcpy(until, "until ");
-		ui_show_time(until + strlen(until), item->lock);
+		ui_show_time(until + strlen(until), item->d.lock);
 	}
-	esc_name(agent, sizeof agent, item->at.agent, strlen(item->at.agent));
-	esc_name(name, sizeof name, item->at.name, strlen(item->at.name));
+	esc_name(agent, sizeof agent, item->d.at.agent, strlen(item->d.at.agent));
+	esc_name(name, sizeof name, item->d.at.name, strlen(item->d.at.name));
 	return ui_result("dump", "forget.dump", fields, err, "%-6s  %s  %s  %s/%s%s%s%s  %s\n",
-		verdict, id, when, agent, name, item->not_ok > 0 ? " !" : "",
-		item->fewer_than > 0 ? " <" : "", item->at.clock != DUMP_CLOCK_RIGHT ? " ~" : "",
+		verdict, id, when, agent, name, item->d.not_ok > 0 ? " !" : "",
+		item->d.fewer_than > 0 ? " <" : "",
+		item->d.at.clock != DUMP_CLOCK_RIGHT ? " ~" : "",
 		c->keep      ? c->reason
 		: locked     ? until
 		: item->last ? "the last of its name"
@@ -144,15 +133,15 @@ static int judge(struct forget *f, struct store *s, const char *path, size_t fir
 	int got = c != NULL && at != NULL ? 0 : -1;
 
 	for (i = first; i < count && got == 0; i++)
-		if (strcmp(items[i].at.agent, items[first].at.agent) == 0 &&
-			strcmp(items[i].at.name, items[first].at.name) == 0) {
+		if (strcmp(items[i].d.at.agent, items[first].d.at.agent) == 0 &&
+			strcmp(items[i].d.at.name, items[first].d.at.name) == 0) {
 			items[i].judged = true;
 			at[n] = i;
-			c[n].incomplete = items[i].not_ok > 0 || items[i].fewer_than > 0;
-			c[n].undated = items[i].at.clock != DUMP_CLOCK_RIGHT
-					       ? dump_clock_text(items[i].at.clock)
+			c[n].incomplete = items[i].d.not_ok > 0 || items[i].d.fewer_than > 0;
+			c[n].undated = items[i].d.at.clock != DUMP_CLOCK_RIGHT
+					       ? dump_clock_text(items[i].d.at.clock)
 					       : NULL;
-			c[n++].time = items[i].at.when;
+			c[n++].time = items[i].d.at.when;
 		}
 	if (got == 0)
 		got = dump_retention(&f->rules, c, n, err);
@@ -178,11 +167,11 @@ static int drop_named(struct forget *f, struct store *s, const char *path, struc
 	for (i = 0; i < count && got == 0; i++) {
 		if (!items[i].named)
 			continue;
-		items[i].last = !items[i].unreadable;
+		items[i].last = !items[i].d.damaged;
 		for (k = 0; k < count && items[i].last; k++)
 			items[i].last = items[k].named ||
-					strcmp(items[i].at.agent, items[k].at.agent) != 0 ||
-					strcmp(items[i].at.name, items[k].at.name) != 0;
+					strcmp(items[i].d.at.agent, items[k].d.at.agent) != 0 ||
+					strcmp(items[i].d.at.name, items[k].d.at.name) != 0;
 		got = drop(f, s, &items[i], err);
 		if (got == 0)
 			got = tell(&items[i], &c, path, err);
@@ -194,13 +183,14 @@ static int by_order(const void *a, const void *b)
 {
 	const struct item *x = a, *y = b;
 
-	return dump_order_compare(&x->at, &y->at);
+	return dump_order_compare(&x->d.at, &y->d.at);
 }
 
 static int forget_in(struct forget *f, struct store *s, struct err *err)
 {
 	const char *name = store_name(s);
-	struct dump_dated **dated;
+	const struct dump_row *row;
+	struct buf rows, records;
 	struct item *items;
 	char shown[ESC_MAX(4096)];
 	size_t i, count;
@@ -210,18 +200,18 @@ static int forget_in(struct forget *f, struct store *s, struct err *err)
 	esc_name(shown, sizeof shown, name, strlen(name));
 	if (f->o.store_count > 1 && !f->o.json)
 		printf("%s:\n", shown);
-	if (store_dumps(s, &(struct store_filter){0}, add_dump, f, err) != 0)
+	buf_init(&rows, SIZE_MAX);
+	buf_init(&records, SIZE_MAX);
+	got = dump_order_read(s, &(struct store_filter){0}, &rows, &records, err);
+	row = (const struct dump_row *)(const void *)rows.data;
+	for (i = 0; i < rows.len / sizeof *row && got == 0; i++)
+		got = add_dump(f, &row[i], err);
+	buf_fini(&rows);
+	buf_fini(&records);
+	if (got != 0)
 		return -1;
 	items = (struct item *)(void *)f->dumps.data;
 	count = f->dumps.len / sizeof *items;
-	/* Sort in the order in which they were made. */
-	dated = mem_new((count + 1) * sizeof(struct dump_dated *), err);
-	if (dated == NULL)
-		return -1;
-	for (i = 0; i < count; i++)
-		dated[i] = &items[i].at;
-	dump_order(dated, count, (int64_t)time(NULL));
-	free(dated);
 	if (count > 0)
 		qsort(items, count, sizeof *items, by_order);
 	got = f->ruled ? 0 : drop_named(f, s, name, err);

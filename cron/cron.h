@@ -14,7 +14,6 @@
 #define FDUMP_CRON_CRON_H
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 struct err;

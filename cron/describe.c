@@ -7,7 +7,6 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
 
 #define ALL_MINUTES  ((UINT64_C(1) << 60) - 1)
 #define ALL_HOURS    ((UINT64_C(1) << 24) - 1)

@@ -10,7 +10,6 @@
 #define FDUMP_LIB_CIVIL_H
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 struct err;

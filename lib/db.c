@@ -5,10 +5,10 @@
 #include <fcntl.h>
 #include <lmdb.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/queue.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -17,6 +17,7 @@
 
 #include "lib/err.h"
 #include "lib/fs.h"
+#include "lib/mem.h"
 
 #define READERS   254
 #define LOCK_FILE 16384 /* bytes that this many readers take */
@@ -32,8 +33,8 @@ struct db {
 	char *path;
 	dev_t dev; /* of the directory */
 	ino_t ino;
-	pid_t pid;       /* one that the parent process opened is not ours */
-	struct db *next; /* the list of open databases */
+	pid_t pid;           /* one that the parent process opened is not ours */
+	LIST_ENTRY(db) link; /* in the list of open databases */
 	MDB_dbi tables[DB_TABLES_MAX];
 };
 
@@ -112,7 +113,7 @@ static int fail(struct err *err, int code, const char *what)
 /* If a process opens a database twice, closing the first drops its locks, and
  * opening the second drops its readers. */
 static pthread_mutex_t opened_lock = PTHREAD_MUTEX_INITIALIZER;
-static struct db *opened;
+static LIST_HEAD(, db) opened = LIST_HEAD_INITIALIZER(opened);
 
 static int enlist(struct db *db, struct err *err)
 {
@@ -122,31 +123,17 @@ static int enlist(struct db *db, struct err *err)
 	if (stat(db->path, &st) != 0)
 		return fail(err, errno, "open");
 	pthread_mutex_lock(&opened_lock);
-	for (other = opened; other != NULL; other = other->next)
+	LIST_FOREACH(other, &opened, link)
 		if (other->pid == getpid() && other->dev == st.st_dev && other->ino == st.st_ino)
 			break;
 	if (other == NULL) {
 		db->dev = st.st_dev;
 		db->ino = st.st_ino;
 		db->pid = getpid();
-		db->next = opened;
-		opened = db;
+		LIST_INSERT_HEAD(&opened, db, link);
 	}
 	pthread_mutex_unlock(&opened_lock);
 	return other == NULL ? 0 : err_set(err, ERR_BUSY, "index: it is open already");
-}
-
-static void strike(const struct db *db)
-{
-	struct db **at;
-
-	pthread_mutex_lock(&opened_lock);
-	for (at = &opened; *at != NULL; at = &(*at)->next)
-		if (*at == db) {
-			*at = db->next;
-			break;
-		}
-	pthread_mutex_unlock(&opened_lock);
 }
 
 /* Creates the files, so that they get the owner of their directory. LMDB writes
@@ -327,18 +314,21 @@ void db_close(struct db *db)
 		return;
 	if (db->env != NULL)
 		enter(db), mdb_env_close(db->env), leave(0);
-	strike(db);
+	pthread_mutex_lock(&opened_lock);
+	if (db->pid != 0) /* it is in the list */
+		LIST_REMOVE(db, link);
+	pthread_mutex_unlock(&opened_lock);
 	free(db->path);
 	free(db);
 }
 
 int db_begin(struct db *db, bool write, struct db_txn **txn, struct err *err)
 {
-	struct db_txn *t = calloc(1, sizeof *t);
+	struct db_txn *t = mem_new(sizeof *t, err);
 	int got;
 
 	if (t == NULL)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return -1;
 	t->db = db;
 	got = SAFE(db, mdb_txn_begin(db->env, NULL, write ? 0 : MDB_RDONLY, &t->txn));
 	if (got != 0) {

@@ -8,14 +8,13 @@
 #include "lib/match.h"
 
 #include <ctype.h>
-#include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/err.h"
 #include "lib/esc.h"
 #include "lib/file.h"
+#include "lib/mem.h"
 
 /* A part of a pattern, or a component of a path. */
 struct span {
@@ -304,11 +303,7 @@ enum match_result match_test_deep(
 
 struct match *match_new(struct err *err)
 {
-	struct match *match = calloc(1, sizeof *match);
-
-	if (match == NULL)
-		err_set(err, ERR_NOMEM, "patterns: out of memory");
-	return match;
+	return mem_new(sizeof(struct match), err);
 }
 
 static void pattern_fini(struct pattern *p)
@@ -441,22 +436,17 @@ static int compile(struct pattern *p, const char *pattern, size_t len, struct er
 
 int match_add(struct match *match, const char *pattern, size_t len, struct err *err)
 {
-	struct pattern p = {0};
+	struct pattern p = {0}, *grown;
 
 	if (len > MATCH_PATTERN_MAX)
 		return err_set(
 			err, ERR_LIMIT, "a pattern is longer than %d bytes", MATCH_PATTERN_MAX);
 	if (match->count == MATCH_PATTERNS)
 		return err_set(err, ERR_LIMIT, "more than %d patterns", MATCH_PATTERNS);
-	if (match->count == match->cap) {
-		size_t cap = match->cap > 0 ? match->cap * 2 : 8;
-		struct pattern *grown = reallocarray(match->patterns, cap, sizeof *grown);
-
-		if (grown == NULL)
-			return err_set(err, ERR_NOMEM, "patterns: out of memory");
-		match->patterns = grown;
-		match->cap = cap;
-	}
+	grown = mem_grow(match->patterns, match->count, &match->cap, sizeof *grown, err);
+	if (grown == NULL)
+		return -1;
+	match->patterns = grown;
 	if (compile(&p, pattern, len, err) != 0) {
 		pattern_fini(&p);
 		return -1;

@@ -12,8 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/err.h"
 #include "lib/hash.h"
+#include "lib/mem.h"
 #include "lib/mutex.h"
 
 #define WAYS 8
@@ -47,13 +47,10 @@ struct names {
 
 struct names *names_new(struct err *err)
 {
-	struct names *names = calloc(1, sizeof *names);
+	struct names *names = mem_new(sizeof *names, err);
 
-	if (names == NULL) {
-		err_set(err, ERR_NOMEM, "names: out of memory");
-		return NULL;
-	}
-	mutex_init(&names->lock);
+	if (names != NULL)
+		mutex_init(&names->lock);
 	return names;
 }
 

@@ -11,16 +11,13 @@
 #include <stdlib.h>
 
 #include "lib/err.h"
+#include "lib/mem.h"
 #include "lib/mutex.h"
-
-struct list {
-	struct pool_job *first, **last;
-};
 
 struct pool {
 	struct mutex mutex;
 	pthread_cond_t more;
-	struct list waiting, over;
+	STAILQ_HEAD(, pool_job) waiting, over;
 	size_t waiting_count, queue_max;
 	bool stopping;
 	void (*wake)(void *arg);
@@ -28,31 +25,6 @@ struct pool {
 	unsigned threads;
 	pthread_t thread[];
 };
-
-static void list_init(struct list *list)
-{
-	list->first = NULL;
-	list->last = &list->first;
-}
-
-static void list_add(struct list *list, struct pool_job *job)
-{
-	job->next = NULL;
-	*list->last = job;
-	list->last = &job->next;
-}
-
-static struct pool_job *list_take(struct list *list)
-{
-	struct pool_job *job = list->first;
-
-	if (job != NULL) {
-		list->first = job->next;
-		if (list->first == NULL)
-			list->last = &list->first;
-	}
-	return job;
-}
 
 static void *worker(void *arg)
 {
@@ -62,11 +34,11 @@ static void *worker(void *arg)
 
 	mutex_lock(&pool->mutex);
 	for (;;) {
-		while (pool->waiting.first == NULL && !pool->stopping)
+		while ((job = STAILQ_FIRST(&pool->waiting)) == NULL && !pool->stopping)
 			mutex_wait(&pool->mutex, &pool->more);
-		job = list_take(&pool->waiting);
 		if (job == NULL)
 			break;
+		STAILQ_REMOVE_HEAD(&pool->waiting, next);
 		pool->waiting_count--;
 		skip = job->cancelled || pool->stopping;
 		job->cancelled = skip;
@@ -74,8 +46,8 @@ static void *worker(void *arg)
 		if (!skip)
 			job->work(job);
 		mutex_lock(&pool->mutex);
-		first = pool->over.first == NULL;
-		list_add(&pool->over, job);
+		first = STAILQ_EMPTY(&pool->over);
+		STAILQ_INSERT_TAIL(&pool->over, job, next);
 		if (first && pool->wake != NULL)
 			pool->wake(pool->arg);
 	}
@@ -101,16 +73,14 @@ static unsigned start_threads(struct pool *pool, unsigned wanted)
 struct pool *pool_new(
 	unsigned threads, size_t queue_max, void (*wake)(void *arg), void *arg, struct err *err)
 {
-	struct pool *pool = calloc(1, sizeof *pool + threads * sizeof *pool->thread);
+	struct pool *pool = mem_new(sizeof *pool + threads * sizeof *pool->thread, err);
 
-	if (pool == NULL) {
-		err_set(err, ERR_NOMEM, "worker pool: out of memory");
+	if (pool == NULL)
 		return NULL;
-	}
 	mutex_init(&pool->mutex);
 	pthread_cond_init(&pool->more, NULL);
-	list_init(&pool->waiting);
-	list_init(&pool->over);
+	STAILQ_INIT(&pool->waiting);
+	STAILQ_INIT(&pool->over);
 	pool->queue_max = queue_max;
 	pool->wake = wake;
 	pool->arg = arg;
@@ -136,7 +106,7 @@ void pool_free(struct pool *pool)
 	for (i = 0; i < pool->threads; i++)
 		pthread_join(pool->thread[i], NULL);
 	pool_drain(pool);
-	assert(pool->waiting.first == NULL);
+	assert(STAILQ_EMPTY(&pool->waiting));
 	pthread_cond_destroy(&pool->more);
 	mutex_fini(&pool->mutex);
 	free(pool);
@@ -150,7 +120,7 @@ int pool_start(struct pool *pool, struct pool_job *job)
 	full = pool->waiting_count >= pool->queue_max || pool->stopping;
 	if (!full) {
 		job->cancelled = false;
-		list_add(&pool->waiting, job);
+		STAILQ_INSERT_TAIL(&pool->waiting, job, next);
 		pool->waiting_count++;
 		pthread_cond_signal(&pool->more);
 	}
@@ -173,9 +143,11 @@ void pool_drain(struct pool *pool)
 		bool cancelled = false;
 
 		mutex_lock(&pool->mutex);
-		job = list_take(&pool->over);
-		if (job != NULL)
+		job = STAILQ_FIRST(&pool->over);
+		if (job != NULL) {
+			STAILQ_REMOVE_HEAD(&pool->over, next);
 			cancelled = job->cancelled;
+		}
 		mutex_unlock(&pool->mutex);
 		if (job == NULL)
 			return;

@@ -15,6 +15,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/queue.h>
 
 struct err;
 struct pool;
@@ -28,7 +29,7 @@ struct pool_job {
 	 * run. Frees what done would have freed. */
 	void (*drop)(struct pool_job *job);
 	/* For the pool only. */
-	struct pool_job *next;
+	STAILQ_ENTRY(pool_job) next;
 	bool cancelled;
 };
 

@@ -9,7 +9,7 @@
 #endif
 
 #include "lib/buf.h"
-#include "lib/err.h"
+#include "lib/mem.h"
 
 #define PIECES_MAX ((size_t)1 << 20)
 
@@ -123,12 +123,10 @@ static size_t run_managers(struct sums *s, struct piece *p, size_t count)
 
 struct sums *sums_new(struct err *err)
 {
-	struct sums *s = calloc(1, sizeof *s);
+	struct sums *s = mem_new(sizeof *s, err);
 
-	if (s == NULL) {
-		err_set(err, ERR_NOMEM, "out of memory");
+	if (s == NULL)
 		return NULL;
-	}
 	buf_init(&s->pieces, PIECES_MAX * sizeof(struct piece));
 #ifdef FDUMP_IPSEC_MB
 	open_managers(s);

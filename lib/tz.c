@@ -17,6 +17,7 @@
 #include "lib/err.h"
 #include "lib/esc.h"
 #include "lib/file.h"
+#include "lib/mem.h"
 
 #define DAY 86400
 
@@ -52,11 +53,9 @@ struct tz {
 
 static struct tz *zone_new(size_t changes, struct err *err)
 {
-	struct tz *tz = calloc(1, sizeof *tz + changes * sizeof tz->changes[0]);
+	struct tz *tz;
 
-	if (tz == NULL)
-		err_set(err, ERR_NOMEM, "out of memory for a time zone");
-	return tz;
+	return mem_new(sizeof *tz + changes * sizeof tz->changes[0], err);
 }
 
 void tz_free(struct tz *tz)

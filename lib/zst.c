@@ -7,6 +7,7 @@
 #include <zstd_errors.h>
 
 #include "lib/err.h"
+#include "lib/mem.h"
 
 struct zst {
 	ZSTD_CCtx *cctx;
@@ -16,13 +17,10 @@ struct zst {
 
 struct zst *zst_new(int level, struct err *err)
 {
-	struct zst *zst = calloc(1, sizeof *zst);
+	struct zst *zst = mem_new(sizeof *zst, err);
 
-	if (zst == NULL) {
-		err_set(err, ERR_NOMEM, "zstd: out of memory");
-		return NULL;
-	}
-	zst->level = level;
+	if (zst != NULL)
+		zst->level = level;
 	return zst;
 }
 

@@ -8,7 +8,6 @@
 #define FDUMP_PACK_BLOCK_H
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 struct err;

@@ -15,7 +15,6 @@
 #include "pack/create.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "lib/cbor.h"
 #include "lib/err.h"

@@ -15,7 +15,6 @@
 #include "lib/cbor.h"
 #include "lib/err.h"
 #include "lib/esc.h"
-#include "pack/block.h"
 
 #define DATA_HEAD  0x5a /* CBOR: byte string, its length in 4 bytes */
 #define SKIP_DEPTH 8    /* deepest nesting of a value whose key is unknown */

@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -16,7 +15,6 @@
 #include <unistd.h>
 
 #include "lib/buf.h"
-#include "lib/cbor.h"
 #include "lib/err.h"
 #include "lib/fs.h"
 #include "lib/mem.h"

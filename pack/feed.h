@@ -16,7 +16,6 @@
 #define FDUMP_PACK_FEED_H
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <sys/stat.h>
 

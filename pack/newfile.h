@@ -10,7 +10,6 @@
 #define FDUMP_PACK_NEWFILE_H
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 

@@ -4,9 +4,6 @@
  */
 #include "pack/overwrite.h"
 
-#include <fcntl.h>
-#include <stdio.h>
-#include <unistd.h>
 
 #include "pack/newfile.h"
 

@@ -8,7 +8,6 @@
 #ifndef FDUMP_PACK_PRESS_H
 #define FDUMP_PACK_PRESS_H
 
-#include <stddef.h>
 #include <stdint.h>
 
 struct err;

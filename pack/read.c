@@ -16,7 +16,6 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "lib/buf.h"
 #include "lib/err.h"
 #include "lib/fs.h"
 #include "lib/hash.h"

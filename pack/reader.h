@@ -12,7 +12,6 @@
 #define FDUMP_PACK_READER_H
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 #include "pack/entry.h"

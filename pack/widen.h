@@ -11,7 +11,6 @@
 #define FDUMP_PACK_WIDEN_H
 
 #include <stdbool.h>
-#include <stddef.h>
 
 struct err;
 struct pack_widen;

@@ -21,6 +21,7 @@
 #include "lib/esc.h"
 #include "lib/file.h"
 #include "lib/hash.h"
+#include "lib/mem.h"
 #include "lib/pass.h"
 #include "lib/seal.h"
 #include "rpc/x509.h"
@@ -302,12 +303,10 @@ static int load_ca_key(
 struct rpc_ca *rpc_ca_open(const char *key_path, const char *cert_path, sealed_ask *ask,
 	const char *ctx, struct err *err)
 {
-	struct rpc_ca *ca = calloc(1, sizeof *ca);
+	struct rpc_ca *ca = mem_new(sizeof *ca, err);
 
-	if (ca == NULL) {
-		err_set(err, ERR_NOMEM, "CA: out of memory");
+	if (ca == NULL)
 		return NULL;
-	}
 	mbedtls_pk_init(&ca->key);
 	mbedtls_x509_crt_init(&ca->crt);
 	if (rpc_x509_load_chain(&ca->crt, cert_path, err) != 0 ||

@@ -13,9 +13,9 @@
 
 #include <assert.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "lib/le.h"
+#include "lib/mem.h"
 
 static void on_deadline(void *arg);
 
@@ -39,12 +39,10 @@ struct rpc_call *rpc_call_new(
 	struct rpc_conn *conn, bool mine, uint64_t id, int64_t timeout_ms, struct err *err)
 {
 	struct rpc_table *t = table_of(conn, mine);
-	struct rpc_call *call = calloc(1, sizeof *call);
+	struct rpc_call *call = mem_new(sizeof *call, err);
 
-	if (call == NULL) {
-		err_set(err, ERR_NOMEM, "request: out of memory");
+	if (call == NULL)
 		return NULL;
-	}
 	call->conn = conn;
 	call->mine = mine;
 	call->id = id;
@@ -53,7 +51,6 @@ struct rpc_call *rpc_call_new(
 	call->deadline_ms = call->start_ms + timeout_ms;
 	call->in_size = call->in_window = conn->link.credit;
 	call->out_credit = conn->link.peer_credit;
-	call->ready = true;
 	call->hash_next = t->chains[id % RPC_CHAINS];
 	t->chains[id % RPC_CHAINS] = call;
 	t->count++;
@@ -89,16 +86,8 @@ void rpc_call_open_request(struct rpc_call *call, uint32_t credit)
 
 static void remove_sender(struct rpc_call *call)
 {
-	struct rpc_conn *conn = call->conn;
-	struct rpc_call **at;
-
-	if (!call->sending)
-		return;
-	for (at = &conn->send_first; *at != call; at = &(*at)->send_next)
-		;
-	*at = call->send_next;
-	if (call->send_next == NULL)
-		conn->send_last = at;
+	if (call->sending)
+		TAILQ_REMOVE(&call->conn->senders, call, send_link);
 	call->sending = false;
 }
 
@@ -381,64 +370,48 @@ void rpc_call_add_sender(struct rpc_call *call)
 {
 	struct rpc_conn *conn = call->conn;
 
-	if (call->sending || call->ghost || call->out != RPC_HALF_OPEN || !call->ready ||
-		call->out_credit == 0)
+	if (call->sending || call->ghost || call->out != RPC_HALF_OPEN || call->out_credit == 0)
 		return;
 	call->sending = true;
-	call->send_next = NULL;
-	*conn->send_last = call;
-	conn->send_last = &call->send_next;
+	TAILQ_INSERT_TAIL(&conn->senders, call, send_link);
 	rpc_link_kick(&conn->link);
 }
 
-static void send_piece(struct rpc_call *call, const uint8_t *bytes, size_t len, bool last)
+static size_t least(size_t a, size_t b)
 {
-	assert(len <= call->out_credit);
-	send_frame(call, RPC_BLOB, last ? RPC_LAST : 0, bytes, len);
+	return a < b ? a : b;
+}
+
+static void send_piece(struct rpc_call *call)
+{
+	const struct rpc_call_ops *ops = call->ops;
+	size_t len = least(least(call->out_left, call->out_credit), RPC_PAYLOAD_MAX);
+	bool last = len == call->out_left;
+
+	send_frame(call, RPC_BLOB, last ? RPC_LAST : 0, call->out_at, len);
+	call->out_at += len;
+	call->out_left -= len;
 	call->out_credit -= (uint32_t)len;
 	call->bytes_out += len;
 	rpc_call_progress(call);
-	if (!last) {
-		rpc_call_add_sender(call);
-		return;
-	}
-	rpc_call_end_half(call, &call->out);
-	if (!call->mine)
-		finish_theirs(call);
-}
-
-static void fill_from(struct rpc_call *call)
-{
-	struct rpc_conn *conn = call->conn;
-	uint8_t *scratch = rpc_loop_scratch(conn->link.loop);
-	size_t cap = call->out_credit < RPC_PAYLOAD_MAX ? call->out_credit : RPC_PAYLOAD_MAX;
-	size_t len = 0;
-	bool last = false;
-	struct err err = {0};
-	int status = call->ops->fill(call->arg, scratch, cap, &len, &last, &err);
-
-	/* The callback may have ended the call or the connection. */
-	if (call->ghost || call->over || call->out != RPC_HALF_OPEN || !rpc_link_alive(&conn->link))
-		return;
-	assert(len <= cap && (status != 0 || len > 0 || last));
-	if (status == 0)
-		send_piece(call, scratch, len, last);
-	else if (status == 1)
-		call->ready = false;
-	else if (call->mine)
-		rpc_call_abort_own(call, &err);
+	if (last)
+		rpc_call_end_half(call, &call->out);
 	else
-		rpc_call_fail_now(call, &err);
+		rpc_call_add_sender(call);
+	if (last && !call->mine)
+		finish_theirs(call);
+	if (ops != NULL && ops->sent != NULL)
+		ops->sent(call->arg, len);
 }
 
 void rpc_call_refill(struct rpc_conn *conn)
 {
-	while (conn->send_first != NULL && rpc_link_behind(&conn->link) < RPC_OUT_LOW &&
-		rpc_link_alive(&conn->link)) {
-		struct rpc_call *call = conn->send_first;
+	struct rpc_call *call;
 
+	while ((call = TAILQ_FIRST(&conn->senders)) != NULL &&
+		rpc_link_behind(&conn->link) < RPC_OUT_LOW && rpc_link_alive(&conn->link)) {
 		remove_sender(call);
-		fill_from(call);
+		send_piece(call);
 	}
 }
 
@@ -467,8 +440,8 @@ struct rpc_call *rpc_call_start(struct rpc_conn *conn, const struct rpc_request 
 	if (may_start(conn, r->len, err) != 0)
 		return NULL;
 	assert(r->reply_window <= RPC_WINDOW_MAX);
-	if (conn->mine.count >= RPC_CALLS_MAX ||
-		(r->blob && conn->link.peer_credit > 0 && conn->mine.blobs >= RPC_BLOBS_MAX)) {
+	if (conn->mine.count >= RPC_CALLS_MAX || (r->blob != NULL && conn->link.peer_credit > 0 &&
+							 conn->mine.blobs >= RPC_BLOBS_MAX)) {
 		conn->refused_busy = true;
 		err_set(err, ERR_BUSY, "too many requests to %s are open", conn->link.address);
 		return NULL;
@@ -479,8 +452,10 @@ struct rpc_call *rpc_call_start(struct rpc_conn *conn, const struct rpc_request 
 	h.id = conn->next_id++;
 	call->ops = r->ops;
 	call->arg = r->arg;
-	if (r->blob) {
+	if (r->blob != NULL) {
 		h.flags = RPC_MORE;
+		call->out_at = r->blob;
+		call->out_left = r->blob_len;
 		rpc_call_open_request(call, conn->link.peer_credit);
 	}
 	call->in_max = r->reply_max;
@@ -517,13 +492,15 @@ void rpc_call_serve(struct rpc_call *call, const struct rpc_call_ops *ops, void 
 	call->arg = arg;
 }
 
-void rpc_call_reply(struct rpc_call *call, const void *bytes, size_t len, bool blob)
+void rpc_call_reply(struct rpc_call *call, const void *bytes, size_t len, const struct buf *blob)
 {
 	assert(!call->mine && !call->replied && len <= RPC_PAYLOAD_MAX);
 	call->replied = true;
-	send_frame(call, RPC_REPLY, blob ? RPC_MORE : 0, bytes, len);
-	if (blob) {
+	send_frame(call, RPC_REPLY, blob != NULL ? RPC_MORE : 0, bytes, len);
+	if (blob != NULL) {
 		call->out = RPC_HALF_OPEN;
+		call->out_at = blob->data;
+		call->out_left = blob->len;
 		rpc_call_add_sender(call);
 	} else {
 		finish_theirs(call);
@@ -555,12 +532,6 @@ void rpc_call_grant(struct rpc_call *call, uint32_t bytes)
 	call->in_size += bytes;
 	rpc_call_progress(call);
 	rpc_call_send_credit(call, bytes);
-}
-
-void rpc_call_resume(struct rpc_call *call)
-{
-	call->ready = true;
-	rpc_call_add_sender(call);
 }
 
 const struct rpc_identity *rpc_call_peer(const struct rpc_call *call)

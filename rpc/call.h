@@ -2,23 +2,23 @@
  * A call: a request and its reply, each with or without a blob, made by either
  * side.
  *
- * Own:     rpc_call_start -> reply, data, fill ... -> done; or rpc_call_cancel.
+ * Own:     rpc_call_start -> sent, reply, data ... -> done; or rpc_call_cancel.
  * Served:  the method's handler gets the call -> rpc_call_serve, if it has
- *          use for callbacks -> data, fill, rpc_call_reply or rpc_call_fail
- *          ... -> done.
+ *          use for callbacks -> data, rpc_call_reply or rpc_call_fail ... ->
+ *          sent ... -> done.
  *
  * `done` runs exactly once for each call, but never from inside rpc_call_start,
  * rpc_call_reply or rpc_call_fail, and never after rpc_call_cancel. When it
  * runs the call is over; the pointer is not valid after it returns.
  *
- * Blobs are pulled: `fill` is asked for the next bytes when there is room for
- * them, and `data` hands out what came. Bytes handed out count against the
- * sender's window until rpc_call_took says that they have left memory. So a
- * slow consumer stops its own blob and nothing else. The window is what this
- * side's HELLO gave to each blob (rpc_conn_opts.credit), what rpc_call_grant
- * gave to a request's blob, or rpc_request.reply_window for a reply's. A blob
- * is complete only when `data` got `last`; one that ends in any other way ends
- * in `done` with an error.
+ * A blob is sent from the caller's memory, which must stay as it is until
+ * `done` or rpc_call_cancel. One that comes is handed out by `data`; its bytes
+ * count against the sender's window until rpc_call_took says that they have
+ * left memory. So a slow consumer stops its own blob and nothing else. The
+ * window is what this side's HELLO gave to each blob (rpc_conn_opts.credit),
+ * what rpc_call_grant gave to a request's blob, or rpc_request.reply_window for
+ * a reply's. A blob is complete only when `data` got `last`; one that ends in
+ * any other way ends in `done` with an error.
  */
 #ifndef FDUMP_RPC_CALL_H
 #define FDUMP_RPC_CALL_H
@@ -27,6 +27,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct buf;
 struct err;
 struct rpc_call;
 struct rpc_conn;
@@ -40,16 +41,13 @@ struct rpc_call_ops {
 	/* A piece of the other side's blob, at most RPC_PAYLOAD_MAX bytes; may be empty
 	 * if it is the last. NULL: the blob is thrown away. */
 	void (*data)(void *arg, const uint8_t *bytes, size_t len, bool last);
-	/* Wants the next 1 to cap bytes of the own blob. Returns 0 with *len
-	 * and *last set (*len may be 0 if *last), 1 for "nothing now":
-	 * rpc_call_resume asks again, or -1 with err set: the blob ends there,
-	 * and the peer gets the error. */
-	int (*fill)(void *arg, uint8_t *to, size_t cap, size_t *len, bool *last, struct err *err);
+	/* The next len bytes of the own blob were handed to the connection. */
+	void (*sent)(void *arg, size_t len);
 	/* The call is over. err is NULL if it succeeded. An own call's error may be the
 	 * peer's, with its code and its escaped message. A served call succeeded if its
 	 * whole answer was handed to the connection; its error is ERR_CANCELLED,
-	 * ERR_CLOSED, ERR_TIMEOUT, ERR_LIMIT (the blob is longer than the method allows),
-	 * or the error of fill. */
+	 * ERR_CLOSED, ERR_TIMEOUT or ERR_LIMIT (the blob is longer than the method
+	 * allows). */
 	void (*done)(void *arg, const struct err *err);
 };
 
@@ -57,9 +55,10 @@ struct rpc_request {
 	uint16_t method;
 	const void *params; /* a CBOR map; copied */
 	size_t len;
-	/* ops->fill provides a blob. The responder may answer before it wants any of it:
-	 * `done` then has no error, and the reply is the whole answer. */
-	bool blob;
+	/* NULL: none. The responder may answer before it wants any of it: `done` then has
+	 * no error, and the reply is the whole answer. */
+	const void *blob;
+	size_t blob_len;
 	/* Longest reply blob that is accepted; 0: none. A longer one ends the call with
 	 * ERR_LIMIT. */
 	uint64_t reply_max;
@@ -96,17 +95,15 @@ void rpc_call_serve(struct rpc_call *call, const struct rpc_call_ops *ops, void 
  * reply without it. Does nothing if the blob has ended. */
 void rpc_call_grant(struct rpc_call *call, uint32_t bytes);
 /* Answers a served call, once. bytes are a CBOR map; len is at most
- * RPC_PAYLOAD_MAX. With blob, ops->fill provides one. The rest of the request's
- * blob is thrown away, unless the own blob has not ended. */
-void rpc_call_reply(struct rpc_call *call, const void *bytes, size_t len, bool blob);
+ * RPC_PAYLOAD_MAX. blob: NULL: none. The rest of the request's blob is thrown
+ * away, unless the own blob has not ended. */
+void rpc_call_reply(struct rpc_call *call, const void *bytes, size_t len, const struct buf *blob);
 /* Answers with an error instead, or ends the own blob with one. */
 void rpc_call_fail(struct rpc_call *call, const struct err *status);
 
 /* The consumer is done with len bytes that `data` delivered: the peer may send
  * as many more. */
 void rpc_call_took(struct rpc_call *call, size_t len);
-/* fill returned "nothing now", and now there is something. */
-void rpc_call_resume(struct rpc_call *call);
 
 /* For a served call: who asks. Borrowed, valid as long as the call. */
 const struct rpc_identity *rpc_call_peer(const struct rpc_call *call);

@@ -15,10 +15,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "lib/buf.h"
 #include "lib/err.h"
+#include "lib/mem.h"
 #include "lib/mutex.h"
 #include "lib/name.h"
 #include "lib/pool.h"
@@ -120,14 +120,12 @@ static void job_free(struct rpc_client_job *job)
 static struct rpc_client_job *job_new(
 	struct rpc_client *c, const struct rpc_client_request *r, struct err *err)
 {
-	struct rpc_client_job *job = calloc(1, sizeof *job);
-	void *params = malloc(r->len > 0 ? r->len : 1);
+	struct rpc_client_job *job = mem_new(sizeof *job, err);
+	void *params = job != NULL ? mem_new(r->len + 1, err) : NULL;
 
 	assert(r->blob == NULL || r->blob_len > 0);
-	if (job == NULL || params == NULL) {
+	if (params == NULL) {
 		free(job);
-		free(params);
-		err_set(err, ERR_NOMEM, "request to %s: out of memory", c->name);
 		return NULL;
 	}
 	if (r->len > 0)
@@ -223,23 +221,16 @@ static void on_data(void *arg, const uint8_t *bytes, size_t len, bool last)
 	}
 }
 
-static int on_fill(void *arg, uint8_t *to, size_t cap, size_t *len, bool *last, struct err *err)
+static void on_sent(void *arg, size_t len)
 {
 	struct rpc_client_job *job = arg;
-	size_t left = job->r.blob_len - job->sent;
 
-	(void)err;
-	assert(job->sent < job->r.blob_len);
-	*len = left < cap ? left : cap;
-	memcpy(to, (const uint8_t *)job->r.blob + job->sent, *len);
-	job->sent += *len;
-	*last = job->sent == job->r.blob_len;
-	atomic_fetch_add(&job->client->sent, *len);
+	job->sent += len;
+	atomic_fetch_add(&job->client->sent, len);
 	if (job->sent > job->most_sent) {
 		job->most_sent = job->sent;
 		progress(job->client);
 	}
-	return 0;
 }
 
 static void on_done(void *arg, const struct err *err)
@@ -321,7 +312,7 @@ static bool is_greeted(struct rpc_client *c)
 /* Sends as many queued requests as the connection has room for. */
 static void send_queue(struct rpc_client *c)
 {
-	static const struct rpc_call_ops ops = {on_reply, on_data, on_fill, on_done};
+	static const struct rpc_call_ops ops = {on_reply, on_data, on_sent, on_done};
 
 	/* The greeting is sent even if there is nothing else to send. */
 	while (is_greeted(c) && c->queue != NULL) {
@@ -330,7 +321,8 @@ static void send_queue(struct rpc_client *c)
 			.method = job->r.method,
 			.params = job->r.params,
 			.len = job->r.len,
-			.blob = job->r.blob != NULL,
+			.blob = job->r.blob,
+			.blob_len = job->r.blob_len,
 			.reply_max = job->r.reply_max,
 			.reply_window = job->r.reply_max < RPC_WINDOW_MAX
 						? (uint32_t)job->r.reply_max
@@ -627,14 +619,12 @@ static int set_up(struct rpc_client *c, struct err *err)
 
 struct rpc_client *rpc_client_open(const struct rpc_client_opts *opts, struct err *err)
 {
-	struct rpc_client *c = calloc(1, sizeof *c);
+	struct rpc_client *c = mem_new(sizeof *c, err);
 	sigset_t all, before;
 	int ret;
 
-	if (c == NULL) {
-		err_set(err, ERR_NOMEM, "client: out of memory");
+	if (c == NULL)
 		return NULL;
-	}
 	mutex_init(&c->lock);
 	pthread_cond_init(&c->room, NULL);
 	pthread_cond_init(&c->over, NULL);

@@ -11,6 +11,7 @@
 
 #include "lib/err.h"
 #include "lib/le.h"
+#include "lib/mem.h"
 
 /* --- Incoming frames --- */
 
@@ -366,7 +367,7 @@ static void on_freed(void *arg)
 {
 	struct rpc_conn *conn = arg;
 
-	assert(conn->finished == NULL && conn->send_first == NULL);
+	assert(conn->finished == NULL && TAILQ_EMPTY(&conn->senders));
 	assert(conn->mine.count == 0 && conn->theirs.count == 0);
 	rpc_call_bury(conn);
 	free(conn);
@@ -387,7 +388,7 @@ static const struct rpc_link_ops link_ops = {
 struct rpc_conn *rpc_conn_new(
 	struct rpc_loop *loop, int fd, const struct rpc_conn_opts *opts, struct err *err)
 {
-	struct rpc_conn *conn = calloc(1, sizeof *conn);
+	struct rpc_conn *conn = mem_new(sizeof *conn, err);
 	struct rpc_link_opts link = {
 		.conf = opts->conf,
 		.expect = opts->expect,
@@ -398,17 +399,15 @@ struct rpc_conn *rpc_conn_new(
 		.credit = opts->credit != 0 ? opts->credit : RPC_WINDOW,
 	};
 
-	if (conn == NULL) {
-		err_set(err, ERR_NOMEM, "connection: out of memory");
+	if (conn == NULL)
 		return NULL;
-	}
 	if (opts->credit == RPC_CREDIT_NONE)
 		link.credit = 0;
 	conn->service = opts->service;
 	conn->ops = opts->ops;
 	conn->arg = opts->arg;
 	conn->next_id = conn->their_next = 1;
-	conn->send_last = &conn->send_first;
+	TAILQ_INIT(&conn->senders);
 	if (rpc_link_init(&conn->link, loop, fd, &link, err) != 0) {
 		free(conn);
 		return NULL;

@@ -2,7 +2,6 @@
  * one, so that a failure changes nothing. */
 #include "rpc/deny.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <netdb.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -15,6 +14,7 @@
 
 #include "lib/buf.h"
 #include "lib/hash.h"
+#include "lib/mem.h"
 #include "lib/pool.h"
 #include "rpc/ca.h"
 #include "rpc/loop.h"
@@ -363,11 +363,9 @@ struct rpc_dial *rpc_dial_new(
 		err_set(err, ERR_USAGE, "dial: the host, port or name of the peer is not valid");
 		return NULL;
 	}
-	dial = calloc(1, sizeof *dial);
-	if (dial == NULL) {
-		err_set(err, ERR_NOMEM, "dial: out of memory");
+	dial = mem_new(sizeof *dial, err);
+	if (dial == NULL)
 		return NULL;
-	}
 	dial->loop = loop;
 	dial->opts = *opts;
 	strcpy(dial->name, opts->expect.name);
@@ -390,11 +388,6 @@ struct rpc_dial *rpc_dial_new(
 	dial->fd = -1;
 	rpc_soon_start(&dial->soon, loop, begin, dial);
 	return dial;
-}
-
-struct rpc_conn *rpc_dial_conn(const struct rpc_dial *dial)
-{
-	return dial->up ? dial->conn : NULL;
 }
 
 const uint8_t *rpc_dial_pinned(const struct rpc_dial *dial, size_t *len)

@@ -50,8 +50,6 @@ struct rpc_dial_opts {
  * rpc_dial_free. */
 struct rpc_dial *rpc_dial_new(
 	struct rpc_loop *loop, const struct rpc_dial_opts *opts, struct err *err);
-/* The connection, if it is up; else NULL. */
-struct rpc_conn *rpc_dial_conn(const struct rpc_dial *dial);
 /* With pin, once the connection is up: the CA's certificate (DER). Borrowed. */
 const uint8_t *rpc_dial_pinned(const struct rpc_dial *dial, size_t *len);
 /* Uses this configuration (a renewed certificate) from the next attempt on. */

@@ -8,9 +8,9 @@
 
 #include "lib/buf.h"
 #include "lib/cbor.h"
+#include "lib/mem.h"
 #include "rpc/call.h"
 #include "rpc/listen.h"
-#include "rpc/loop.h"
 #include "rpc/tls.h"
 #include "rpc/wire.h"
 
@@ -138,7 +138,7 @@ void rpc_renew_serve(struct rpc_ca *ca, struct rpc_call *call, const struct cbor
 		cbor_put_map(&out, 1);
 		cbor_put_text(&out, "chain");
 		cbor_put_textn(&out, chain.data, chain.len);
-		rpc_call_reply(call, mem, cbor_out_len(&out), false);
+		rpc_call_reply(call, mem, cbor_out_len(&out), NULL);
 	}
 	buf_fini(&chain);
 }
@@ -158,12 +158,11 @@ static void handle_enroll(void *ctx, struct rpc_call *call, const struct cbormap
 {
 	static const struct rpc_call_ops ops = {.done = ask_done};
 	struct rpc_enroll_server *server = ctx;
-	struct rpc_enroll_ask *ask = calloc(1, sizeof *ask);
-	struct rpc_enroll_request request;
 	struct err err = {0};
+	struct rpc_enroll_ask *ask = mem_new(sizeof *ask, &err);
+	struct rpc_enroll_request request;
 
 	if (ask == NULL) {
-		err_set(&err, ERR_NOMEM, "enrolment: out of memory");
 		rpc_call_fail(call, &err);
 		return;
 	}
@@ -193,7 +192,7 @@ void rpc_enroll_answer(struct rpc_enroll_ask *ask, struct rpc_enroll_result *res
 		return;
 	}
 	ask->answered = true;
-	rpc_call_reply(ask->call, mem, len, false);
+	rpc_call_reply(ask->call, mem, len, NULL);
 }
 
 void rpc_enroll_refuse(struct rpc_enroll_ask *ask, const struct err *why)
@@ -245,13 +244,11 @@ static struct rpc_tls_conf *load_conf(const struct rpc_enroll_server *server, st
 struct rpc_enroll_server *rpc_enroll_server_new(
 	struct rpc_loop *loop, const struct rpc_enroll_server_opts *opts, struct err *err)
 {
-	struct rpc_enroll_server *server = calloc(1, sizeof *server);
+	struct rpc_enroll_server *server = mem_new(sizeof *server, err);
 	struct rpc_listen_opts listen = {.host = opts->host, .port = opts->port};
 
-	if (server == NULL) {
-		err_set(err, ERR_NOMEM, "enrolment: out of memory");
+	if (server == NULL)
 		return NULL;
-	}
 	server->opts = *opts;
 	server->service = (struct rpc_service){enroll_methods, 1, server, on_log};
 	server->conf = load_conf(server, err);

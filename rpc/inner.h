@@ -28,10 +28,11 @@ struct rpc_call {
 	bool finished; /* served: answered completely; settle will run done */
 	bool ghost;    /* no more callbacks; waits for the peer to end the call */
 	bool over;     /* removed from the table, and in the grave */
-	bool ready;    /* fill may be called */
 	bool sending;  /* in the list of senders */
 	bool counted;  /* counted in the table's blobs */
 	enum rpc_half out, in;
+	const uint8_t *out_at; /* what is left of the own blob */
+	size_t out_left;
 	uint32_t out_credit; /* bytes that may be sent */
 	/* Of in_size bytes of credit, the peer may still send in_window; in_held were
 	 * passed to data and not taken; in_taken were taken and not yet returned to the
@@ -42,9 +43,9 @@ struct rpc_call {
 	void *arg;
 	int64_t timeout_ms, deadline_ms, start_ms;
 	struct rpc_timer timer;
-	struct rpc_call *hash_next; /* in the table */
-	struct rpc_call *send_next; /* in the list of senders */
-	struct rpc_call *list_next; /* finished, or grave */
+	struct rpc_call *hash_next;      /* in the table */
+	TAILQ_ENTRY(rpc_call) send_link; /* in the list of senders */
+	struct rpc_call *list_next;      /* finished, or grave */
 	/* Served, for limits and log: */
 	const struct rpc_method *method; /* NULL if there is no such method */
 	enum err_code status;
@@ -68,13 +69,13 @@ struct rpc_conn {
 	bool refused_busy; /* `room` must be called */
 	struct rpc_table mine, theirs;
 	uint64_t next_id, their_next;
-	struct rpc_call *send_first, **send_last;
+	TAILQ_HEAD(, rpc_call) senders;
 	struct rpc_call *finished, *grave;
 };
 
 /* --- due at the end of an event --- */
 
-/* Gets blob bytes from the senders until the output exceeds RPC_OUT_LOW. */
+/* Sends pieces of blobs until the output exceeds RPC_OUT_LOW. */
 void rpc_call_refill(struct rpc_conn *conn);
 /* Runs done for finished calls. */
 void rpc_call_settle(struct rpc_conn *conn);

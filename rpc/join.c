@@ -16,10 +16,10 @@
 #include "lib/cbor.h"
 #include "lib/cbormap.h"
 #include "lib/file.h"
+#include "lib/mem.h"
 #include "lib/seal.h"
 #include "rpc/call.h"
 #include "rpc/dial.h"
-#include "rpc/loop.h"
 
 #define RENEW_MS 10000
 
@@ -377,12 +377,10 @@ static void on_down(void *arg, const struct err *why, int64_t wait_ms)
 static struct rpc_join *join_new(
 	void (*done)(void *arg, const struct err *err), void *arg, struct err *err)
 {
-	struct rpc_join *j = calloc(1, sizeof *j);
+	struct rpc_join *j = mem_new(sizeof *j, err);
 
-	if (j == NULL) {
-		err_set(err, ERR_NOMEM, "enrolment: out of memory");
+	if (j == NULL)
 		return NULL;
-	}
 	j->done = done;
 	j->arg = arg;
 	buf_init(&j->csr, RPC_CSR_MAX);

@@ -13,6 +13,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "lib/mem.h"
+
 /* Records read, and written, before other connections get a turn. */
 #define TURN 32
 
@@ -646,9 +648,9 @@ int rpc_link_init(struct rpc_link *link, struct rpc_loop *loop, int fd,
 	const struct rpc_link_opts *opts, struct err *err)
 {
 	assert(opts->credit <= RPC_WINDOW_MAX);
-	link->why = calloc(1, sizeof *link->why);
+	link->why = mem_new(sizeof *link->why, err);
 	if (link->why == NULL)
-		return err_set(err, ERR_NOMEM, "connection: out of memory");
+		return -1;
 	link->loop = loop;
 	link->conf = rpc_tls_conf_ref(opts->conf);
 	link->times = opts->times;

@@ -9,8 +9,10 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 #include <unistd.h>
 
+#include "lib/mem.h"
 #include "rpc/loop.h"
 #include "rpc/net.h"
 #include "rpc/tls.h"
@@ -28,13 +30,13 @@ const struct rpc_listen_limits rpc_listen_limits_default = {256, 64, 4096, 16};
 struct entry {
 	struct rpc_listen *listen;
 	struct rpc_conn *conn;
-	struct entry *next, **prev;
+	TAILQ_ENTRY(entry) link;
 	struct sockaddr_storage address;
 	bool up, known; /* known: it has shown who it is */
 };
 
 struct list {
-	struct entry *first, **last;
+	TAILQ_HEAD(, entry) entries;
 	unsigned count;
 };
 
@@ -54,20 +56,13 @@ struct rpc_listen {
 
 static void list_add(struct list *list, struct entry *e)
 {
-	e->next = NULL;
-	e->prev = list->last;
-	*list->last = e;
-	list->last = &e->next;
+	TAILQ_INSERT_TAIL(&list->entries, e, link);
 	list->count++;
 }
 
 static void list_remove(struct list *list, struct entry *e)
 {
-	*e->prev = e->next;
-	if (e->next != NULL)
-		e->next->prev = e->prev;
-	else
-		list->last = e->prev;
+	TAILQ_REMOVE(&list->entries, e, link);
 	list->count--;
 }
 
@@ -76,6 +71,12 @@ static void entry_free(struct entry *e)
 	list_remove(e->known ? &e->listen->known : &e->listen->shaking, e);
 	rpc_conn_free(e->conn);
 	free(e);
+}
+
+static void list_free(struct list *list)
+{
+	while (!TAILQ_EMPTY(&list->entries))
+		entry_free(TAILQ_FIRST(&list->entries));
 }
 
 /* Reports a refusal, unless there are too many: whoever can connect could fill the log. */
@@ -114,7 +115,7 @@ static bool has_place(const struct rpc_listen *listen, const struct rpc_identity
 
 	if (listen->known.count >= listen->limits.conns_max)
 		return false;
-	for (e = listen->known.first; e != NULL; e = e->next)
+	TAILQ_FOREACH(e, &listen->known.entries, link)
 		if (strcmp(rpc_conn_peer(e->conn)->host, peer->host) == 0)
 			same++;
 	return same < listen->limits.conns_per_peer;
@@ -177,15 +178,16 @@ static void make_place(struct rpc_listen *listen, const struct sockaddr_storage 
 	struct entry *e, *oldest = NULL;
 	unsigned same = 0;
 
-	for (e = listen->shaking.first; e != NULL; e = e->next) {
+	TAILQ_FOREACH(e, &listen->shaking.entries, link) {
 		if (!rpc_net_same_host(&e->address, address))
 			continue;
 		if (same++ == 0)
 			oldest = e;
 	}
 	if (same < listen->limits.shaking_per_host)
-		oldest = listen->shaking.count < listen->limits.shaking_max ? NULL
-									    : listen->shaking.first;
+		oldest = listen->shaking.count < listen->limits.shaking_max
+				 ? NULL
+				 : TAILQ_FIRST(&listen->shaking.entries);
 	if (oldest != NULL)
 		make_room(listen, oldest);
 }
@@ -193,7 +195,7 @@ static void make_place(struct rpc_listen *listen, const struct sockaddr_storage 
 static int start(struct rpc_listen *listen, int fd, const struct sockaddr_storage *address,
 	socklen_t len, struct err *err)
 {
-	struct entry *e = calloc(1, sizeof *e);
+	struct entry *e = mem_new(sizeof *e, err);
 	char text[RPC_ADDRESS_MAX];
 	struct rpc_conn_opts opts = {
 		.conf = listen->conf,
@@ -206,7 +208,7 @@ static int start(struct rpc_listen *listen, int fd, const struct sockaddr_storag
 	};
 
 	if (e == NULL)
-		return err_set(err, ERR_NOMEM, "connection: out of memory");
+		return -1;
 	rpc_net_text(text, (const struct sockaddr *)address, len);
 	rpc_net_nodelay(fd);
 	e->listen = listen;
@@ -231,8 +233,8 @@ static bool accept_one(struct rpc_listen *listen)
 	int fd = accept4(
 		listen->fd, (struct sockaddr *)&address, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
-	if (fd < 0 && errno == EMFILE && listen->shaking.first != NULL) {
-		make_room(listen, listen->shaking.first);
+	if (fd < 0 && errno == EMFILE && !TAILQ_EMPTY(&listen->shaking.entries)) {
+		make_room(listen, TAILQ_FIRST(&listen->shaking.entries));
 		return true;
 	}
 	if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)) {
@@ -319,18 +321,16 @@ static int open_socket(struct rpc_listen *l, struct err *err)
 struct rpc_listen *rpc_listen_new(
 	struct rpc_loop *loop, const struct rpc_listen_opts *opts, struct err *err)
 {
-	struct rpc_listen *listen = calloc(1, sizeof *listen);
+	struct rpc_listen *listen = mem_new(sizeof *listen, err);
 
-	if (listen == NULL) {
-		err_set(err, ERR_NOMEM, "listener: out of memory");
+	if (listen == NULL)
 		return NULL;
-	}
 	listen->loop = loop;
 	listen->opts = *opts;
 	listen->limits = opts->limits != NULL ? *opts->limits : rpc_listen_limits_default;
 	listen->fd = -1;
-	listen->shaking.last = &listen->shaking.first;
-	listen->known.last = &listen->known.first;
+	TAILQ_INIT(&listen->shaking.entries);
+	TAILQ_INIT(&listen->known.entries);
 	listen->conf = rpc_tls_conf_ref(opts->conf);
 	if (open_socket(listen, err) != 0) {
 		rpc_listen_free(listen);
@@ -361,7 +361,7 @@ void rpc_listen_recheck(struct rpc_listen *listen)
 {
 	struct entry *e;
 
-	for (e = listen->known.first; e != NULL; e = e->next)
+	TAILQ_FOREACH(e, &listen->known.entries, link)
 		rpc_conn_recheck(e->conn);
 }
 
@@ -379,9 +379,8 @@ void rpc_listen_shutdown(struct rpc_listen *listen)
 	struct entry *e;
 
 	stop(listen);
-	while (listen->shaking.first != NULL)
-		entry_free(listen->shaking.first);
-	for (e = listen->known.first; e != NULL; e = e->next)
+	list_free(&listen->shaking);
+	TAILQ_FOREACH(e, &listen->known.entries, link)
 		rpc_conn_shutdown(e->conn);
 }
 
@@ -390,10 +389,8 @@ void rpc_listen_free(struct rpc_listen *listen)
 	if (listen == NULL)
 		return;
 	stop(listen);
-	while (listen->shaking.first != NULL)
-		entry_free(listen->shaking.first);
-	while (listen->known.first != NULL)
-		entry_free(listen->known.first);
+	list_free(&listen->shaking);
+	list_free(&listen->known);
 	rpc_tls_conf_unref(listen->conf);
 	free(listen);
 }

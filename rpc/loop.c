@@ -12,6 +12,7 @@
 #include <ev.h>
 
 #include "lib/err.h"
+#include "lib/mem.h"
 
 /* Heavy jobs allowed in one turn: a handshake step takes some 5 ms. */
 #define HEAVY 1
@@ -20,7 +21,7 @@ struct rpc_loop {
 	struct ev_loop *ev;
 	ev_prepare prepare;
 	ev_idle idle;
-	struct rpc_soon *soon, **soon_end;
+	TAILQ_HEAD(, rpc_soon) soon;
 	unsigned heavy; /* done in this turn */
 	uint8_t scratch[RPC_SCRATCH_LEN];
 };
@@ -33,39 +34,14 @@ _Static_assert(sizeof(ev_io) <= sizeof(union rpc_watcher) &&
 		       sizeof(ev_async) <= sizeof(union rpc_watcher),
 	"union rpc_watcher is too small");
 
-static ev_io *io_of(const struct rpc_fd *w)
-{
-	return (ev_io *)(void *)&w->ev;
-}
-
-static ev_timer *timer_of(const struct rpc_timer *w)
-{
-	return (ev_timer *)(void *)&w->ev;
-}
-
-static ev_signal *signal_of(const struct rpc_signal *w)
-{
-	return (ev_signal *)(void *)&w->ev;
-}
-
-static ev_async *async_of(const struct rpc_async *w)
-{
-	return (ev_async *)(void *)&w->ev;
-}
+#define IO(w)     ((ev_io *)(void *)&(w)->ev)
+#define TIMER(w)  ((ev_timer *)(void *)&(w)->ev)
+#define SIGNAL(w) ((ev_signal *)(void *)&(w)->ev)
+#define ASYNC(w)  ((ev_async *)(void *)&(w)->ev)
 
 static void on_idle(struct ev_loop *ev, ev_idle *w, int revents)
 {
 	(void)ev, (void)w, (void)revents;
-}
-
-static void soon_unlink(struct rpc_soon *w)
-{
-	*w->prev = w->next;
-	if (w->next != NULL)
-		w->next->prev = w->prev;
-	else
-		w->loop->soon_end = w->prev;
-	w->prev = NULL;
 }
 
 /* Runs the entries now in the list; those added by callbacks wait for the next
@@ -73,40 +49,33 @@ static void soon_unlink(struct rpc_soon *w)
 static void on_prepare(struct ev_loop *ev, ev_prepare *w, int revents)
 {
 	struct rpc_loop *loop = w->data;
-	struct rpc_soon mark = {.loop = loop, .prev = loop->soon_end};
+	struct rpc_soon mark, *first;
 
 	(void)revents;
 	loop->heavy = 0;
-	if (loop->soon == NULL)
-		return;
-	*loop->soon_end = &mark;
-	loop->soon_end = &mark.next;
-	while (loop->soon != &mark) {
-		struct rpc_soon *first = loop->soon;
-
-		soon_unlink(first);
+	TAILQ_INSERT_TAIL(&loop->soon, &mark, link);
+	while ((first = TAILQ_FIRST(&loop->soon)) != &mark) {
+		rpc_soon_stop(first);
 		first->fire(first->arg);
 	}
-	soon_unlink(&mark);
-	if (loop->soon == NULL)
+	TAILQ_REMOVE(&loop->soon, &mark, link);
+	if (TAILQ_EMPTY(&loop->soon))
 		ev_idle_stop(ev, &loop->idle);
 }
 
 struct rpc_loop *rpc_loop_new(struct err *err)
 {
-	struct rpc_loop *loop = calloc(1, sizeof *loop);
+	struct rpc_loop *loop = mem_new(sizeof *loop, err);
 
-	if (loop == NULL) {
-		err_set(err, ERR_NOMEM, "event loop: out of memory");
+	if (loop == NULL)
 		return NULL;
-	}
 	loop->ev = ev_loop_new(EVFLAG_AUTO);
 	if (loop->ev == NULL) {
 		err_set(err, ERR_FAILED, "event loop: the system can't provide one");
 		free(loop);
 		return NULL;
 	}
-	loop->soon_end = &loop->soon;
+	TAILQ_INIT(&loop->soon);
 	ev_prepare_init(&loop->prepare, on_prepare);
 	loop->prepare.data = loop;
 	ev_prepare_start(loop->ev, &loop->prepare);
@@ -119,7 +88,7 @@ void rpc_loop_free(struct rpc_loop *loop)
 {
 	if (loop == NULL)
 		return;
-	assert(loop->soon == NULL);
+	assert(TAILQ_EMPTY(&loop->soon));
 	ev_ref(loop->ev);
 	ev_prepare_stop(loop->ev, &loop->prepare);
 	ev_idle_stop(loop->ev, &loop->idle);
@@ -177,22 +146,22 @@ void rpc_fd_want(struct rpc_fd *w, struct rpc_loop *loop, int fd, int events,
 	w->loop = loop;
 	w->ready = ready;
 	w->arg = arg;
-	if (ev_is_active(io_of(w))) {
-		if (io_of(w)->fd == fd && (io_of(w)->events & (EV_READ | EV_WRITE)) == wanted)
+	if (ev_is_active(IO(w))) {
+		if (IO(w)->fd == fd && (IO(w)->events & (EV_READ | EV_WRITE)) == wanted)
 			return;
-		ev_io_stop(loop->ev, io_of(w));
+		ev_io_stop(loop->ev, IO(w));
 	}
 	if (wanted == 0)
 		return;
-	ev_io_init(io_of(w), on_io, fd, wanted);
-	io_of(w)->data = w;
-	ev_io_start(loop->ev, io_of(w));
+	ev_io_init(IO(w), on_io, fd, wanted);
+	IO(w)->data = w;
+	ev_io_start(loop->ev, IO(w));
 }
 
 void rpc_fd_stop(struct rpc_fd *w)
 {
 	if (w->loop != NULL)
-		ev_io_stop(w->loop->ev, io_of(w));
+		ev_io_stop(w->loop->ev, IO(w));
 }
 
 static void on_timer(struct ev_loop *ev, ev_timer *timer, int revents)
@@ -214,20 +183,20 @@ void rpc_timer_start(
 	 * (Don't use ev_time() - ev_now(): that is wrong by any change of the wall clock
 	 * in between.) */
 	ev_now_update(loop->ev);
-	ev_timer_init(timer_of(w), on_timer, (double)ms / 1000, 0);
-	timer_of(w)->data = w;
-	ev_timer_start(loop->ev, timer_of(w));
+	ev_timer_init(TIMER(w), on_timer, (double)ms / 1000, 0);
+	TIMER(w)->data = w;
+	ev_timer_start(loop->ev, TIMER(w));
 }
 
 void rpc_timer_stop(struct rpc_timer *w)
 {
 	if (w->loop != NULL)
-		ev_timer_stop(w->loop->ev, timer_of(w));
+		ev_timer_stop(w->loop->ev, TIMER(w));
 }
 
 bool rpc_timer_on(const struct rpc_timer *w)
 {
-	return ev_is_active(timer_of(w));
+	return ev_is_active(TIMER(w));
 }
 
 static void on_signal(struct ev_loop *ev, ev_signal *signal_watcher, int revents)
@@ -247,18 +216,18 @@ void rpc_signal_start(
 	w->loop = loop;
 	w->fire = fire;
 	w->arg = arg;
-	ev_signal_init(signal_of(w), on_signal, signum);
-	signal_of(w)->data = w;
-	ev_signal_start(loop->ev, signal_of(w));
+	ev_signal_init(SIGNAL(w), on_signal, signum);
+	SIGNAL(w)->data = w;
+	ev_signal_start(loop->ev, SIGNAL(w));
 	ev_unref(loop->ev);
 }
 
 void rpc_signal_stop(struct rpc_signal *w)
 {
-	if (w->loop == NULL || !ev_is_active(signal_of(w)))
+	if (w->loop == NULL || !ev_is_active(SIGNAL(w)))
 		return;
 	ev_ref(w->loop->ev);
-	ev_signal_stop(w->loop->ev, signal_of(w));
+	ev_signal_stop(w->loop->ev, SIGNAL(w));
 }
 
 static void on_async(struct ev_loop *ev, ev_async *async, int revents)
@@ -275,46 +244,45 @@ void rpc_async_start(struct rpc_async *w, struct rpc_loop *loop, void (*fire)(vo
 	w->loop = loop;
 	w->fire = fire;
 	w->arg = arg;
-	ev_async_init(async_of(w), on_async);
-	async_of(w)->data = w;
-	ev_async_start(loop->ev, async_of(w));
+	ev_async_init(ASYNC(w), on_async);
+	ASYNC(w)->data = w;
+	ev_async_start(loop->ev, ASYNC(w));
 	ev_unref(loop->ev);
 }
 
 void rpc_async_stop(struct rpc_async *w)
 {
-	if (w->loop == NULL || !ev_is_active(async_of(w)))
+	if (w->loop == NULL || !ev_is_active(ASYNC(w)))
 		return;
 	ev_ref(w->loop->ev);
-	ev_async_stop(w->loop->ev, async_of(w));
+	ev_async_stop(w->loop->ev, ASYNC(w));
 }
 
 void rpc_async_send(void *watcher)
 {
 	struct rpc_async *w = watcher;
 
-	ev_async_send(w->loop->ev, async_of(w));
+	ev_async_send(w->loop->ev, ASYNC(w));
 }
 
 void rpc_soon_start(struct rpc_soon *w, struct rpc_loop *loop, void (*fire)(void *arg), void *arg)
 {
-	if (w->prev != NULL)
+	if (w->on)
 		return;
 	w->loop = loop;
 	w->fire = fire;
 	w->arg = arg;
-	w->next = NULL;
-	w->prev = loop->soon_end;
-	*loop->soon_end = w;
-	loop->soon_end = &w->next;
+	w->on = true;
+	TAILQ_INSERT_TAIL(&loop->soon, w, link);
 	ev_idle_start(loop->ev, &loop->idle);
 }
 
 void rpc_soon_stop(struct rpc_soon *w)
 {
-	if (w->prev == NULL)
+	if (!w->on)
 		return;
-	soon_unlink(w);
-	if (w->loop->soon == NULL)
+	TAILQ_REMOVE(&w->loop->soon, w, link);
+	w->on = false;
+	if (TAILQ_EMPTY(&w->loop->soon))
 		ev_idle_stop(w->loop->ev, &w->loop->idle);
 }

@@ -20,6 +20,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 struct err;
 struct rpc_loop;
@@ -111,7 +112,8 @@ void rpc_async_send(void *w);
  * next. For work that must be done later, not inside a start function. */
 struct rpc_soon {
 	struct rpc_loop *loop;
-	struct rpc_soon *next, **prev; /* prev is NULL when not started */
+	TAILQ_ENTRY(rpc_soon) link;
+	bool on;
 	void (*fire)(void *arg);
 	void *arg;
 };

@@ -4,7 +4,6 @@
 #ifndef FDUMP_RPC_NET_H
 #define FDUMP_RPC_NET_H
 
-#include <stddef.h>
 #include <sys/socket.h>
 
 /* The longest text of rpc_net_text, with its NUL. */

@@ -10,6 +10,7 @@
 #include "lib/buf.h"
 #include "lib/cbor.h"
 #include "lib/err.h"
+#include "lib/mem.h"
 #include "lib/seal.h"
 #include "rpc/call.h"
 
@@ -70,12 +71,10 @@ struct rpc_sponsors *rpc_sponsors_new(int (*granted)(void *arg, struct rpc_enrol
 					      const void *chain, size_t len, struct err *err),
 	void *arg, struct err *err)
 {
-	struct rpc_sponsors *s = calloc(1, sizeof *s);
+	struct rpc_sponsors *s = mem_new(sizeof *s, err);
 
-	if (s == NULL) {
-		err_set(err, ERR_NOMEM, "enrolment: out of memory");
+	if (s == NULL)
 		return NULL;
-	}
 	s->granted = granted;
 	s->arg = arg;
 	return s;
@@ -142,8 +141,8 @@ void rpc_sponsor_serve(
 
 	if (find(s, values[0].bytes) != NULL || s->count >= SPONSORS_MAX)
 		err_set(&err, ERR_BUSY, "token: already sponsored by another command");
-	else if ((p = calloc(1, sizeof *p)) == NULL)
-		err_set(&err, ERR_NOMEM, "enrolment: out of memory");
+	else
+		p = mem_new(sizeof *p, &err);
 	if (p == NULL) {
 		rpc_call_fail(call, &err);
 		return;
@@ -176,7 +175,7 @@ int rpc_sponsors_park(struct rpc_sponsors *s, struct rpc_enroll_ask *ask, struct
 	p->call = NULL;
 	p->ask = ask;
 	rpc_call_serve(call, &wait_ops, NULL);
-	rpc_call_reply(call, mem, cbor_out_len(&out), false);
+	rpc_call_reply(call, mem, cbor_out_len(&out), NULL);
 	return 0;
 }
 
@@ -214,7 +213,7 @@ void rpc_grant_serve(
 	if (err.code != ERR_NONE && (ask == NULL || chain->has))
 		rpc_call_fail(call, &err);
 	else
-		rpc_call_reply(call, "\xa0", 1, false);
+		rpc_call_reply(call, "\xa0", 1, NULL);
 }
 
 /* --- The side that holds the root's key --- */
@@ -321,14 +320,12 @@ struct rpc_sponsor *rpc_sponsor_start(struct rpc_conn *conn, struct rpc_ca *root
 	const struct rpc_token *token, const char *host,
 	void (*done)(void *arg, const struct err *err), void *arg, struct err *err)
 {
-	struct rpc_sponsor *s = calloc(1, sizeof *s);
+	struct rpc_sponsor *s = mem_new(sizeof *s, err);
 	uint8_t ticket[RPC_DIGEST_LEN];
 
 	assert(token->role == RPC_MANAGER || token->role == RPC_OPERATOR);
-	if (s == NULL) {
-		err_set(err, ERR_NOMEM, "enrolment: out of memory");
+	if (s == NULL)
 		return NULL;
-	}
 	s->conn = conn;
 	s->root = root;
 	s->token = *token;

@@ -8,7 +8,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -22,6 +21,7 @@
 #include "lib/civil.h"
 #include "lib/err.h"
 #include "lib/gcm.h"
+#include "lib/mem.h"
 #include "rpc/deny.h"
 #include "rpc/gcm.h"
 #include "rpc/loop.h"
@@ -133,11 +133,9 @@ struct rpc_tls_conf *rpc_tls_conf_new(const struct rpc_tls_opts *opts, struct er
 
 	if (rpc_x509_start(err) != 0 || rpc_gcm_start(err) != 0)
 		return NULL;
-	conf = calloc(1, sizeof *conf);
-	if (conf == NULL) {
-		err_set(err, ERR_NOMEM, "TLS configuration: out of memory");
+	conf = mem_new(sizeof *conf, err);
+	if (conf == NULL)
 		return NULL;
-	}
 	conf->refs = 1;
 	conf->kind = opts->kind;
 	conf->deny = opts->deny;
@@ -294,14 +292,12 @@ static int bio_recv(void *arg, unsigned char *bytes, size_t len)
 struct rpc_tls *rpc_tls_new(
 	struct rpc_tls_conf *conf, int fd, const struct rpc_expect *expect, struct err *err)
 {
-	struct rpc_tls *tls = calloc(1, sizeof *tls);
+	struct rpc_tls *tls = mem_new(sizeof *tls, err);
 	char dns[RPC_DNS_MAX];
 	int status;
 
-	if (tls == NULL) {
-		err_set(err, ERR_NOMEM, "TLS session: out of memory");
+	if (tls == NULL)
 		return NULL;
-	}
 	tls->conf = rpc_tls_conf_ref(conf);
 	tls->fd = fd;
 	tls->dialled = expect != NULL;
@@ -487,12 +483,6 @@ int rpc_tls_bye(struct rpc_tls *tls, struct err *err)
 int rpc_tls_wants(const struct rpc_tls *tls)
 {
 	return tls->wants;
-}
-
-void rpc_tls_describe(const struct rpc_tls *tls, char *text, size_t cap)
-{
-	snprintf(text, cap, "%s %s", mbedtls_ssl_get_version(&tls->ssl),
-		mbedtls_ssl_get_ciphersuite(&tls->ssl));
 }
 
 const char *rpc_tls_gcm(struct err *err)

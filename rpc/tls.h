@@ -111,7 +111,4 @@ int rpc_tls_wants(const struct rpc_tls *tls);
  * NULL with err set if its results are wrong and TLS is unavailable. */
 const char *rpc_tls_gcm(struct err *err);
 
-/* Writes "TLSv1.2 TLS-ECDHE-ECDSA-WITH-AES-128-GCM-SHA256", for logs. */
-void rpc_tls_describe(const struct rpc_tls *tls, char *text, size_t cap);
-
 #endif

@@ -1,8 +1,6 @@
 /* Tokens as text and back, and the values derived from them. */
 #include "rpc/token.h"
 
-#include <assert.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -6,7 +6,6 @@
 #ifndef FDUMP_RPC_WIRE_H
 #define FDUMP_RPC_WIRE_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 

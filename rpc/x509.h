@@ -10,7 +10,6 @@
 #ifndef FDUMP_RPC_X509_H
 #define FDUMP_RPC_X509_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 

@@ -28,8 +28,7 @@ struct talk {
 	struct rpc_call *plan, *report;
 	struct buf blob; /* the plan, as it arrives */
 	struct buf out;  /* the report being sent */
-	size_t out_at;
-	uint64_t first; /* the number of the report's first record */
+	uint64_t first;  /* the number of the report's first record */
 	bool has_digest;
 	uint8_t digest[MANAGER_DIGEST_LEN]; /* of this agent's plan on that manager */
 };
@@ -120,20 +119,6 @@ static void on_report_reply(void *arg, const uint8_t *bytes, size_t len, bool mo
 		agent_notes_log(notes, AGENT_LOG_ERROR, "report: %s", err.message);
 }
 
-static int on_report_fill(
-	void *arg, uint8_t *to, size_t cap, size_t *len, bool *last, struct err *err)
-{
-	struct talk *t = arg;
-
-	(void)err;
-	assert(t->out_at <= t->out.len);
-	*len = t->out.len - t->out_at < cap ? t->out.len - t->out_at : cap;
-	memcpy(to, t->out.data + t->out_at, *len);
-	t->out_at += *len;
-	*last = t->out_at == t->out.len;
-	return 0;
-}
-
 static void on_report_done(void *arg, const struct err *err)
 {
 	struct talk *t = arg;
@@ -152,16 +137,12 @@ static void on_report_done(void *arg, const struct err *err)
 /* Sends the records that the manager lacks, up to REPORT_LEN bytes at a time. */
 static void report(struct talk *t)
 {
-	static const struct rpc_call_ops ops = {
-		.reply = on_report_reply, .fill = on_report_fill, .done = on_report_done};
+	static const struct rpc_call_ops ops = {.reply = on_report_reply, .done = on_report_done};
 	struct agent_notes *notes = t->managers->o.notes;
 	struct rpc_conn *conn = manager_uplink_conn(t->managers->uplink, t->peer);
 	uint64_t first, last;
-	struct rpc_request request = {.method = MANAGER_METHOD_REPORT,
-		.blob = true,
-		.timeout_ms = CALL_MS,
-		.ops = &ops,
-		.arg = t};
+	struct rpc_request request = {
+		.method = MANAGER_METHOD_REPORT, .timeout_ms = CALL_MS, .ops = &ops, .arg = t};
 	struct cbor_out params;
 	struct err err = {0};
 	uint8_t mem[64], *to;
@@ -180,7 +161,6 @@ static void report(struct talk *t)
 	if (ret != 0)
 		return;
 	buf_took(&t->out, len);
-	t->out_at = 0;
 	t->first = first;
 	cbor_out_init(&params, mem, sizeof mem);
 	cbor_put_map(&params, 2);
@@ -191,6 +171,8 @@ static void report(struct talk *t)
 	assert(!cbor_out_full(&params));
 	request.params = mem;
 	request.len = cbor_out_len(&params);
+	request.blob = t->out.data;
+	request.blob_len = t->out.len;
 	t->report = rpc_call_start(conn, &request, &err);
 	if (t->report == NULL)
 		agent_notes_log(notes, AGENT_LOG_WARNING, "report: %s", err.message);

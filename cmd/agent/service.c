@@ -197,7 +197,7 @@ static void on_tick(void *arg)
 static void answer(struct rpc_call *call, const struct err *err)
 {
 	if (err->code == ERR_NONE)
-		rpc_call_reply(call, "\xa0", 1, false);
+		rpc_call_reply(call, "\xa0", 1, NULL);
 	else
 		rpc_call_fail(call, err);
 }
@@ -243,7 +243,7 @@ static void on_run(void *ctx, struct rpc_call *call, const struct cbormap_value 
 	cbor_put_text(&out, "run");
 	cbor_put_bytes(&out, id, sizeof id);
 	assert(!cbor_out_full(&out));
-	rpc_call_reply(call, mem, cbor_out_len(&out), false);
+	rpc_call_reply(call, mem, cbor_out_len(&out), NULL);
 }
 
 static void on_cancel(void *ctx, struct rpc_call *call, const struct cbormap_value *v)

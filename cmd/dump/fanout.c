@@ -6,7 +6,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "cmd/dump/before.h"
+#include "cmd/dump/order.h"
 #include "cmd/dump/domain.h"
 #include "cmd/store/parcel.h"
 #include "lib/err.h"

@@ -4,7 +4,6 @@
 
 #include <assert.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "cmd/dump/cutter.h"
 #include "lib/cbor.h"

@@ -1,6 +1,6 @@
 /*
  * The order in which dumps were made, even where clocks were wrong; and a store's dumps in that
- * order. All functions except dump_order_read are pure; the time is an argument.
+ * order. All functions except the _read ones are pure; the time is an argument.
  *
  * Within one agent and name of one store the order is that of the commits, by their sequence
  * numbers. A time is not believed if it lies in the future or before DUMP_TIME_MIN, or if it
@@ -16,8 +16,8 @@
 #include <stdint.h>
 
 #include "cmd/store/store.h"
+#include "lib/buf.h"
 
-struct buf;
 struct err;
 
 #define DUMP_AHEAD_SEC 3600       /* how far the clocks of two machines may differ */
@@ -61,7 +61,7 @@ struct dump_row {
 	struct dump_dated at;
 	size_t record, record_len; /* where its record is in the buffer of records */
 	bool damaged; /* its record can't be read; at.when is that of the dump before it */
-	bool fewer;   /* its record has .fewer_than */
+	uint64_t not_ok, fewer_than; /* as in its record */
 	int64_t lock;
 	struct store_receipt receipt;
 	/* For the caller's use. */
@@ -73,6 +73,26 @@ struct dump_row {
  * (struct dump_row), and their records to records. Returns 0, or -1 with err set. */
 int dump_order_read(struct store *store, const struct store_filter *filter, struct buf *rows,
 	struct buf *records, struct err *err);
+
+/* The earlier dumps of a backup in one store, to compare a new dump with. */
+struct dump_before {
+	/* The last dump of this agent and name, and the last one that was not recorded as having
+	 * far fewer entries than before. Their bytes belong to this struct. */
+	bool has_last, has_full;
+	struct store_dump last, full;
+	size_t ahead; /* dumps of this agent and name that are dated in the future */
+	struct buf records;
+};
+
+/* Reads them. Returns 0, or -1 with err set. Call _fini in either case. */
+int dump_before_read(struct dump_before *before, struct store *store, const char *agent,
+	const char *name, struct err *err);
+void dump_before_fini(struct dump_before *before);
+
+/* Whether a dump with this many entries is suspiciously small, given that the last whole dump of
+ * the same paths had `before`: it has less than a quarter of them (checked only if there were at
+ * least 8), or nothing but the paths themselves (`roots` of them). */
+bool dump_before_fewer(uint64_t entries, uint64_t before, uint64_t roots);
 
 /* Says why a time is not believed: "dated in the future", "dated against the order"; "" if it
  * is. */

@@ -20,7 +20,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "cmd/dump/before.h"
+#include "cmd/dump/order.h"
 #include "cmd/dump/fanout.h"
 #include "cmd/dump/cutter.h"
 #include "cmd/dump/job.h"

@@ -8,7 +8,6 @@
 #ifndef FDUMP_CMD_DUMP_SOURCE_H
 #define FDUMP_CMD_DUMP_SOURCE_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 

@@ -265,7 +265,7 @@ static void reply_made(struct manager_service *s, struct rpc_call *call, const c
 	cbor_put_text(&out, "address");
 	cbor_put_text(&out, address);
 	assert(!cbor_out_full(&out));
-	rpc_call_reply(call, mem, cbor_out_len(&out), false);
+	rpc_call_reply(call, mem, cbor_out_len(&out), NULL);
 }
 
 /* Makes the row of the requested token; its hash; and its text if it is made here. */
@@ -405,7 +405,7 @@ void manager_inner_replace(void *ctx, struct rpc_call *call, const struct cborma
 		rpc_call_fail(call, &err);
 		return;
 	}
-	rpc_call_reply(call, "\xa0", 1, false);
+	rpc_call_reply(call, "\xa0", 1, NULL);
 	manager_inner_call_all(s);
 }
 
@@ -660,7 +660,7 @@ void manager_inner_revoke(void *ctx, struct rpc_call *call, const struct cbormap
 		rpc_call_fail(call, &err);
 		return;
 	}
-	rpc_call_reply(call, "\xa0", 1, false);
+	rpc_call_reply(call, "\xa0", 1, NULL);
 	if (ret == 0)
 		manager_inner_denied_changed(s);
 }

@@ -185,7 +185,7 @@ static void reply_welcome(
 
 	buf_init(&reply, MANAGER_WELCOME_MAX);
 	if (manager_welcome_put(&reply, w, stores, n, peers, peer_count, &err) == 0)
-		rpc_call_reply(call, reply.data, reply.len, false);
+		rpc_call_reply(call, reply.data, reply.len, NULL);
 	else
 		rpc_call_fail(call, &err);
 	buf_fini(&reply);

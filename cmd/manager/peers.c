@@ -267,49 +267,27 @@ void manager_inner_call_all(struct manager_service *s)
 		rpc_timer_start(&s->call, s->o.loop, CALL_MS, call_all, s);
 }
 
-/* Bytes to send as a blob. */
-struct sent {
-	struct buf bytes;
-	size_t at;
-};
-
-static int fill_bytes(void *arg, uint8_t *to, size_t cap, size_t *len, bool *last, struct err *err)
+static void free_sent(void *arg, const struct err *err)
 {
-	struct sent *sent = arg;
-	size_t left = sent->bytes.len - sent->at;
-
 	(void)err;
-	*len = left < cap ? left : cap;
-	if (*len > 0)
-		memcpy(to, sent->bytes.data + sent->at, *len);
-	sent->at += *len;
-	*last = sent->at == sent->bytes.len;
-	return 0;
-}
-
-static void free_bytes(void *arg, const struct err *err)
-{
-	struct sent *sent = arg;
-
-	(void)err;
-	buf_fini(&sent->bytes);
-	free(sent);
+	buf_fini(arg);
+	free(arg);
 }
 
 void manager_inner_reply_blob(struct rpc_call *call, const void *map, size_t len, struct buf *buf)
 {
-	static const struct rpc_call_ops ops = {.fill = fill_bytes, .done = free_bytes};
+	static const struct rpc_call_ops ops = {.done = free_sent};
 	struct err err = {0};
-	struct sent *sent = mem_new(sizeof *sent, &err);
+	struct buf *sent = mem_new(sizeof *sent, &err);
 
 	if (sent == NULL) {
 		buf_fini(buf);
 		rpc_call_fail(call, &err);
 		return;
 	}
-	sent->bytes = *buf;
+	*sent = *buf;
 	rpc_call_serve(call, &ops, sent);
-	rpc_call_reply(call, map, len, true);
+	rpc_call_reply(call, map, len, sent);
 }
 
 void manager_inner_listing(struct manager_service *s, struct rpc_call *call, struct buf *buf)

@@ -73,7 +73,7 @@ static void acknowledge(const struct manager_report *r)
 	cbor_put_text(&out, manager_acked_fields[MANAGER_ACKED_NUMBER].key);
 	cbor_put_uint(&out, r->acked);
 	assert(!cbor_out_full(&out));
-	rpc_call_reply(r->call, mem, cbor_out_len(&out), false);
+	rpc_call_reply(r->call, mem, cbor_out_len(&out), NULL);
 }
 
 int manager_inner_commit(struct manager_service *s, struct err *err)

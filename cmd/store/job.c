@@ -78,7 +78,7 @@ void store_job_reply(struct store_job *job, bool is, bool blob)
 	cbor_put_map(&out, 1);
 	cbor_put_text(&out, "is");
 	cbor_put_bool(&out, is);
-	rpc_call_reply(job->call, mem, cbor_out_len(&out), blob);
+	rpc_call_reply(job->call, mem, cbor_out_len(&out), blob ? &job->out : NULL);
 }
 
 /* --- work ------------------------------------------------------------------ */
@@ -180,19 +180,6 @@ static void on_data(void *arg, const uint8_t *bytes, size_t len, bool last)
 		store_job_start(job);
 }
 
-static int on_fill(void *arg, uint8_t *to, size_t cap, size_t *len, bool *last, struct err *err)
-{
-	struct store_job *job = arg;
-
-	(void)err;
-	*len = job->out.len - job->out_at < cap ? job->out.len - job->out_at : cap;
-	if (*len > 0)
-		memcpy(to, job->out.data + job->out_at, *len);
-	job->out_at += *len;
-	*last = job->out_at == job->out.len;
-	return 0;
-}
-
 static void on_done(void *arg, const struct err *err)
 {
 	struct store_job *job = arg;
@@ -202,7 +189,7 @@ static void on_done(void *arg, const struct err *err)
 	end(job);
 }
 
-static const struct rpc_call_ops call_ops = {.data = on_data, .fill = on_fill, .done = on_done};
+static const struct rpc_call_ops call_ops = {.data = on_data, .done = on_done};
 
 struct store_job *store_job_new(struct store_jobs *s, struct rpc_call *call,
 	const struct cbormap_field *fields, const struct cbormap_value *values, store_work *work,

@@ -72,7 +72,6 @@ struct store_job {
 	bool marked;        /* the record to be read is damaged, and was marked so just now */
 	int64_t time;       /* commit: that of the first commit, or STORE_NOW */
 	struct buf in, out; /* the request's and the reply's blob */
-	size_t out_at;
 	/* The result of the work. */
 	int ret;
 	struct err err;

@@ -103,7 +103,7 @@ static void reply_about(struct store_job *job)
 	if (job->agent[0] != 0)
 		put_number(&out, "lock_max", (uint64_t)job->jobs->lock_max_sec);
 	assert(!cbor_out_full(&out));
-	rpc_call_reply(job->call, mem, cbor_out_len(&out), false);
+	rpc_call_reply(job->call, mem, cbor_out_len(&out), NULL);
 }
 
 static int work_about(struct store_job *job)
@@ -245,7 +245,7 @@ static void reply_bits(struct store_job *job)
 	cbor_put_map(&out, 1);
 	cbor_put_text(&out, "has");
 	cbor_put_bytes(&out, job->out.data, job->out.len);
-	rpc_call_reply(job->call, mem, cbor_out_len(&out), false);
+	rpc_call_reply(job->call, mem, cbor_out_len(&out), NULL);
 }
 
 static void on_have(void *ctx, struct rpc_call *call, const struct cbormap_value *v)
@@ -361,7 +361,8 @@ static void reply_commit(struct store_job *job)
 		cbor_put_text(&out, "signature");
 		cbor_put_bytes(&out, job->receipt.signature, SEAL_SIG_LEN);
 	}
-	rpc_call_reply(job->call, mem, cbor_out_len(&out), job->ret == 1 && job->out.len > 0);
+	rpc_call_reply(job->call, mem, cbor_out_len(&out),
+		job->ret == 1 && job->out.len > 0 ? &job->out : NULL);
 }
 
 static void on_commit(void *ctx, struct rpc_call *call, const struct cbormap_value *v)

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cmd/dump/before.h"
+#include "cmd/dump/order.h"
 #include "cmd/ui/options.h"
 #include "lib/err.h"
 

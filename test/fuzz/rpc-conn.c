@@ -124,12 +124,6 @@ int rpc_tls_wants(const struct rpc_tls *tls)
 	return RPC_READ;
 }
 
-void rpc_tls_describe(const struct rpc_tls *tls, char *text, size_t cap)
-{
-	(void)tls;
-	snprintf(text, cap, "none");
-}
-
 /* --- The connection --- */
 
 static struct rpc_conn *conn;
@@ -147,19 +141,6 @@ static void on_data(void *arg, const uint8_t *bytes, size_t len, bool last)
 	rpc_call_took(*call, len);
 }
 
-static int on_fill(void *arg, uint8_t *to, size_t cap, size_t *len, bool *last, struct err *err)
-{
-	static unsigned turn;
-
-	(void)arg, (void)err;
-	if (++turn % 8 == 0)
-		return 1;
-	*len = cap < 100 ? cap : 100;
-	memset(to, 0, *len);
-	*last = turn % 64 == 1;
-	return 0;
-}
-
 static void on_done(void *arg, const struct err *err)
 {
 	(void)arg, (void)err;
@@ -168,13 +149,15 @@ static void on_done(void *arg, const struct err *err)
 
 static void on_up(void *arg)
 {
-	static const struct rpc_call_ops ops = {.data = on_data, .fill = on_fill, .done = on_done};
+	static const uint8_t blob[64 * 1024];
+	static const struct rpc_call_ops ops = {.data = on_data, .done = on_done};
 	struct rpc_request r = {.method = 1, .timeout_ms = 10000, .reply_max = 300, .ops = &ops};
 	int i;
 
 	(void)arg;
 	for (i = 0; i < 3; i++) {
-		r.blob = i > 0;
+		r.blob = i > 0 ? blob : NULL;
+		r.blob_len = sizeof blob;
 		r.arg = &calls[i];
 		calls[i] = rpc_call_start(conn, &r, NULL);
 		starts += calls[i] != NULL;

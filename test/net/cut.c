@@ -106,18 +106,6 @@ static void on_data(void *arg, const uint8_t *bytes, size_t len, bool last)
 	rpc_call_took(r->call, len);
 }
 
-static int on_fill(void *arg, uint8_t *to, size_t cap, size_t *len, bool *last, struct err *err)
-{
-	struct run *r = arg;
-
-	(void)err;
-	*len = BLOB_LEN - r->got < cap ? BLOB_LEN - r->got : cap;
-	peer_fill(to, r->got, *len);
-	r->got += *len;
-	*last = r->got == BLOB_LEN;
-	return 0;
-}
-
 static void on_done(void *arg, const struct err *err)
 {
 	struct run *r = arg;
@@ -136,7 +124,7 @@ static void on_done(void *arg, const struct err *err)
 
 static void next_call(struct run *r)
 {
-	static const struct rpc_call_ops ops = {.data = on_data, .fill = on_fill, .done = on_done};
+	static const struct rpc_call_ops ops = {.data = on_data, .done = on_done};
 	static const char echo[] = "\xa1\x64"
 				   "data\x45hello";
 	static const char source[] = "\xa1\x63len\x19\xea\x60"; /* 60000 */
@@ -158,7 +146,8 @@ static void next_call(struct run *r)
 		break;
 	case 1:
 		q.method = PEER_SINK;
-		q.blob = true;
+		q.blob = peer_blob(BLOB_LEN).data;
+		q.blob_len = BLOB_LEN;
 		break;
 	default:
 		q.method = PEER_SOURCE;

@@ -37,7 +37,7 @@ talk() { # server's command, client's command, what for
 	while ! grep -q port "$out"; do sleep 0.1; done
 	port=$(sed -n 's/port //p' "$out")
 	for call in "echo count=1000" "sink len=$size seed=5" "source len=$size seed=6" \
-		"duplex len=$size" "early len=5000000" whoami; do
+		"twice len=$size" "early len=5000000" whoami; do
 		# shellcheck disable=SC2086
 		$2 "$port" store s1 $call >"$out.client" || {
 			echo "FAILED $3: $call: $(cat "$out.client")"

@@ -149,12 +149,12 @@ static void dials_and_dials_again(void **unused)
 	opts.port = port;
 	dial = rpc_dial_new(pair_loop, &opts, &err);
 	assert_non_null(dial);
-	assert_null(rpc_dial_conn(dial));
+	assert_null(d.conn);
 	for (i = 0; i < 200 && d.up < 1; i++)
 		pair_run_ms(10);
 	assert_int_equal(d.up, 1);
 	assert_int_equal(rpc_listen_count(l), 1);
-	pair_start(rpc_dial_conn(dial), &o, PEER_EARLY, NULL, 0, false);
+	pair_start(d.conn, &o, PEER_EARLY, NULL, 0, false);
 	pair_wait_done(&o);
 	assert_true(o.ok);
 	rpc_listen_shutdown(l);

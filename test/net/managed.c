@@ -199,19 +199,13 @@ static void on_data(void *arg, const uint8_t *bytes, size_t len, bool last)
 	assert_int_equal(buf_add(&((struct managed_peer *)arg)->blob, bytes, len, &err), 0);
 }
 
-static int on_fill(void *arg, uint8_t *to, size_t cap, size_t *len, bool *last, struct err *e)
+static void on_sent(void *arg, size_t len)
 {
 	struct managed_peer *p = arg;
 
-	(void)e;
-	*len = p->send_len < cap ? p->send_len : cap;
-	memcpy(to, p->send, *len);
-	p->send += *len;
-	p->send_len -= *len;
-	*last = p->send_len == 0;
-	if (*last)
+	p->send_len -= len;
+	if (p->send_len == 0)
 		rpc_loop_stop(managed_loop);
-	return 0;
 }
 
 static void on_over(void *arg, const struct err *why)
@@ -226,11 +220,12 @@ static void on_over(void *arg, const struct err *why)
 void managed_call(struct managed_peer *p, uint16_t method, const void *params, size_t len)
 {
 	static const struct rpc_call_ops ops = {
-		.reply = on_reply, .data = on_data, .fill = on_fill, .done = on_over};
+		.reply = on_reply, .data = on_data, .sent = on_sent, .done = on_over};
 	struct rpc_request request = {.method = method,
 		.params = params,
 		.len = len,
-		.blob = p->send_len > 0,
+		.blob = p->send_len > 0 ? p->send : NULL,
+		.blob_len = p->send_len,
 		.reply_max = MANAGER_LISTING_MAX,
 		.timeout_ms = 10000,
 		.ops = &ops,

@@ -70,18 +70,9 @@ static void on_data(void *arg, const uint8_t *bytes, size_t len, bool last)
 	}
 }
 
-static int on_fill(void *arg, uint8_t *to, size_t cap, size_t *len, bool *last, struct err *err)
+static void on_sent(void *arg, size_t len)
 {
-	struct pair_call *o = arg;
-
-	(void)err;
-	if (o->random != 0)
-		cap = 1 + peer_random(&o->random, (uint32_t)cap);
-	*len = o->len - o->sent < cap ? (size_t)(o->len - o->sent) : cap;
-	peer_fill(to, o->sent, *len);
-	o->sent += *len;
-	*last = o->sent == o->len;
-	return 0;
+	((struct pair_call *)arg)->sent += len;
 }
 
 static void on_done(void *arg, const struct err *err)
@@ -94,16 +85,18 @@ static void on_done(void *arg, const struct err *err)
 		o->err = *err;
 }
 
-const struct rpc_call_ops pair_call_ops = {on_reply, on_data, on_fill, on_done};
+const struct rpc_call_ops pair_call_ops = {on_reply, on_data, on_sent, on_done};
 
 void pair_start(struct rpc_conn *conn, struct pair_call *o, unsigned method, const void *params,
 	size_t len, bool blob)
 {
+	struct buf bytes = peer_blob(o->len);
 	struct rpc_request r = {
 		.method = (uint16_t)method,
 		.params = params,
 		.len = len,
-		.blob = blob,
+		.blob = blob ? bytes.data : NULL,
+		.blob_len = bytes.len,
 		.timeout_ms = 5000,
 		.reply_max = o->reply_max != 0 ? o->reply_max : UINT64_MAX,
 		.reply_window = o->reply_window,

@@ -35,9 +35,8 @@ struct pair {
 /* A call: what it does, and its outcome. */
 struct pair_call {
 	/* Set before it starts. */
-	uint64_t len;    /* of the blob that is sent, in pieces of random size if `random` is set */
-	uint64_t random; /* the seed */
-	bool lazy;       /* takes nothing of the reply's blob */
+	uint64_t len;       /* of the blob that is sent, see peer_blob */
+	bool lazy;          /* takes nothing of the reply's blob */
 	uint64_t cancel_at; /* after this many bytes of it, if not 0 */
 	struct rpc_conn *free_at_reply;
 	uint64_t reply_max; /* 0: any */

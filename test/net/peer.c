@@ -7,7 +7,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "lib/buf.h"
 #include "lib/cbor.h"
 #include "lib/file.h"
 #include "lib/pool.h"
@@ -51,6 +50,17 @@ void peer_fill(uint8_t *to, uint64_t offset, size_t len)
 	}
 }
 
+struct buf peer_blob(uint64_t len)
+{
+	static uint8_t *blob;
+
+	if (blob == NULL && (blob = malloc(PEER_BLOB_MAX)) == NULL)
+		abort();
+	if (blob[1] == 0)
+		peer_fill(blob, 0, PEER_BLOB_MAX);
+	return (struct buf){.data = blob, .len = len < PEER_BLOB_MAX ? len : PEER_BLOB_MAX};
+}
+
 bool peer_check(const uint8_t *bytes, uint64_t offset, size_t len)
 {
 	make_pattern();
@@ -78,12 +88,12 @@ struct task {
 	struct peer_state *state;
 	struct rpc_call *call;
 	struct rpc_timer timer;
-	uint64_t offset, len, random;
+	uint64_t offset, len;
 	int64_t ms;
-	bool bad, ended;
+	bool bad;
 	bool granted; /* put: it is running */
 	struct task *put_next;
-	struct buf held; /* duplex */
+	struct buf held; /* twice */
 };
 
 static void task_done(void *arg, const struct err *err)
@@ -106,12 +116,12 @@ static struct task *task_new(void *ctx, struct rpc_call *call, const struct rpc_
 	t->state = ctx;
 	t->state->handled++;
 	t->call = call;
-	buf_init(&t->held, 2 * RPC_WINDOW);
+	buf_init(&t->held, PEER_BLOB_MAX);
 	rpc_call_serve(call, ops, t);
 	return t;
 }
 
-static void reply_empty(struct rpc_call *call, bool blob)
+static void reply_empty(struct rpc_call *call, const struct buf *blob)
 {
 	rpc_call_reply(call, "\xa0", 1, blob);
 }
@@ -126,7 +136,7 @@ static void echo(void *ctx, struct rpc_call *call, const struct cbormap_value *v
 	cbor_put_map(&out, 1);
 	cbor_put_text(&out, "data");
 	cbor_put_bytes(&out, v[0].bytes, v[0].len);
-	rpc_call_reply(call, mem, cbor_out_len(&out), false);
+	rpc_call_reply(call, mem, cbor_out_len(&out), NULL);
 }
 
 static void sink_data(void *arg, const uint8_t *bytes, size_t len, bool last)
@@ -148,7 +158,7 @@ static void sink_data(void *arg, const uint8_t *bytes, size_t len, bool last)
 	cbor_put_uint(&out, t->offset);
 	cbor_put_text(&out, "good");
 	cbor_put_bool(&out, !t->bad);
-	rpc_call_reply(t->call, mem, cbor_out_len(&out), false);
+	rpc_call_reply(t->call, mem, cbor_out_len(&out), NULL);
 }
 
 static void sink(void *ctx, struct rpc_call *call, const struct cbormap_value *v)
@@ -161,52 +171,49 @@ static void sink(void *ctx, struct rpc_call *call, const struct cbormap_value *v
 		sink_data(t, NULL, 0, true);
 }
 
-static int source_fill(void *arg, uint8_t *to, size_t cap, size_t *len, bool *last, struct err *err)
-{
-	struct task *t = arg;
-
-	if (t->bad && t->offset == t->len)
-		return err_set(err, ERR_IO, "the source has failed, as it was told to");
-	if (t->random != 0)
-		cap = 1 + peer_random(&t->random, (uint32_t)cap);
-	*len = t->len - t->offset < cap ? (size_t)(t->len - t->offset) : cap;
-	peer_fill(to, t->offset, *len);
-	t->offset += *len;
-	*last = t->offset == t->len && !t->bad;
-	return 0;
-}
-
-static const struct rpc_call_ops source_ops = {.fill = source_fill, .done = task_done};
-
 static void source(void *ctx, struct rpc_call *call, const struct cbormap_value *v)
 {
-	struct task *t = task_new(ctx, call, &source_ops);
+	static const struct rpc_call_ops ops = {.done = task_done};
+	struct buf blob = peer_blob(v[0].number);
 	uint8_t mem[64];
 	struct cbor_out out;
 
-	t->len = v[0].number;
-	t->random = v[1].number;
+	task_new(ctx, call, &ops);
 	cbor_out_init(&out, mem, sizeof mem);
 	cbor_put_map(&out, 1);
 	cbor_put_text(&out, "len");
-	cbor_put_uint(&out, t->len);
-	rpc_call_reply(call, mem, cbor_out_len(&out), true);
+	cbor_put_uint(&out, v[0].number);
+	rpc_call_reply(call, mem, cbor_out_len(&out), &blob);
+}
+
+static void abort_sent(void *arg, size_t len)
+{
+	struct task *t = arg;
+	struct err err = {0};
+
+	t->offset += len;
+	if (t->offset < t->len || t->bad)
+		return;
+	t->bad = true;
+	err_set(&err, ERR_IO, "the source has failed, as it was told to");
+	rpc_call_fail(t->call, &err);
 }
 
 static void abort_source(void *ctx, struct rpc_call *call, const struct cbormap_value *v)
 {
-	struct task *t = task_new(ctx, call, &source_ops);
+	static const struct rpc_call_ops ops = {.sent = abort_sent, .done = task_done};
+	struct task *t = task_new(ctx, call, &ops);
+	struct buf blob = peer_blob(UINT64_MAX);
 
 	t->len = v[0].number;
-	t->bad = true;
-	reply_empty(call, true);
+	reply_empty(call, &blob);
 }
 
 static void sleep_over(void *arg)
 {
 	struct task *t = arg;
 
-	reply_empty(t->call, false);
+	reply_empty(t->call, NULL);
 }
 
 static void sleep_start(void *ctx, struct rpc_call *call, const struct cbormap_value *v)
@@ -217,39 +224,23 @@ static void sleep_start(void *ctx, struct rpc_call *call, const struct cbormap_v
 	rpc_timer_start(&t->timer, t->state->loop, (int64_t)v[0].number, sleep_over, t);
 }
 
-static void duplex_data(void *arg, const uint8_t *bytes, size_t len, bool last)
+static void twice_data(void *arg, const uint8_t *bytes, size_t len, bool last)
 {
 	struct task *t = arg;
 
 	if (buf_add(&t->held, bytes, len, NULL) != 0)
 		abort();
-	t->ended = last;
-	rpc_call_resume(t->call);
+	rpc_call_took(t->call, len);
+	if (last)
+		reply_empty(t->call, &t->held);
 }
 
-static int duplex_fill(void *arg, uint8_t *to, size_t cap, size_t *len, bool *last, struct err *err)
+static void twice(void *ctx, struct rpc_call *call, const struct cbormap_value *v)
 {
-	struct task *t = arg;
-
-	(void)err;
-	*len = t->held.len < cap ? t->held.len : cap;
-	if (*len == 0 && !t->ended)
-		return 1;
-	memcpy(to, t->held.data, *len);
-	buf_drop(&t->held, *len);
-	rpc_call_took(t->call, *len);
-	*last = t->ended && t->held.len == 0;
-	return 0;
-}
-
-static void duplex(void *ctx, struct rpc_call *call, const struct cbormap_value *v)
-{
-	static const struct rpc_call_ops ops = {
-		.data = duplex_data, .fill = duplex_fill, .done = task_done};
+	static const struct rpc_call_ops ops = {.data = twice_data, .done = task_done};
 
 	(void)v;
 	task_new(ctx, call, &ops);
-	reply_empty(call, true);
 }
 
 static void fail(void *ctx, struct rpc_call *call, const struct cbormap_value *v)
@@ -293,7 +284,7 @@ static void tight_data(void *arg, const uint8_t *bytes, size_t len, bool last)
 	(void)bytes;
 	rpc_call_took(t->call, len);
 	if (last)
-		reply_empty(t->call, false);
+		reply_empty(t->call, NULL);
 }
 
 static void tight(void *ctx, struct rpc_call *call, const struct cbormap_value *v)
@@ -303,14 +294,14 @@ static void tight(void *ctx, struct rpc_call *call, const struct cbormap_value *
 	(void)v;
 	task_new(ctx, call, &ops);
 	if (!rpc_call_has_blob(call))
-		reply_empty(call, false);
+		reply_empty(call, NULL);
 }
 
 static void early(void *ctx, struct rpc_call *call, const struct cbormap_value *v)
 {
 	(void)v;
 	((struct peer_state *)ctx)->handled++;
-	reply_empty(call, false);
+	reply_empty(call, NULL);
 }
 
 static void whoami(void *ctx, struct rpc_call *call, const struct cbormap_value *v)
@@ -329,7 +320,7 @@ static void whoami(void *ctx, struct rpc_call *call, const struct cbormap_value 
 	cbor_put_text(&out, rpc_role_name(peer->role));
 	cbor_put_text(&out, "host");
 	cbor_put_text(&out, peer->host);
-	rpc_call_reply(call, mem, cbor_out_len(&out), false);
+	rpc_call_reply(call, mem, cbor_out_len(&out), NULL);
 }
 
 static void note(void *ctx, const struct rpc_identity *peer, const struct cbormap_value *v)
@@ -362,7 +353,7 @@ static void put_reply(struct rpc_call *call, bool had)
 	cbor_put_map(&out, 1);
 	cbor_put_text(&out, "had");
 	cbor_put_bool(&out, had);
-	rpc_call_reply(call, mem, cbor_out_len(&out), false);
+	rpc_call_reply(call, mem, cbor_out_len(&out), NULL);
 }
 
 static void put_data(void *arg, const uint8_t *bytes, size_t len, bool last)
@@ -434,7 +425,7 @@ static void work_done(struct pool_job *job)
 	struct task *t = (struct task *)job;
 
 	t->ms = -1;
-	reply_empty(t->call, false);
+	reply_empty(t->call, NULL);
 }
 
 static void work_drop(struct pool_job *job)
@@ -515,7 +506,7 @@ const struct rpc_method peer_methods[] = {
 	{PEER_SINK, "sink", ANYBODY, 16, ENDLESS, 10000, NULL, sink, NULL},
 	{PEER_SOURCE, "source", ANYBODY, 64, 0, 10000, source_fields, source, NULL},
 	{PEER_SLEEP, "sleep", ANYBODY, 64, 0, 70000, ms_fields, sleep_start, NULL},
-	{PEER_DUPLEX, "duplex", ANYBODY, 16, ENDLESS, 10000, NULL, duplex, NULL},
+	{PEER_TWICE, "twice", ANYBODY, 16, ENDLESS, 10000, NULL, twice, NULL},
 	{PEER_FAIL, "fail", ANYBODY, 16, 0, 10000, NULL, fail, NULL},
 	{PEER_HOLD, "hold", ANYBODY, 16, 0, 300, NULL, hold, NULL},
 	{PEER_TIGHT, "tight", ANYBODY, 100, 1000, 10000, tight_fields, tight, NULL},

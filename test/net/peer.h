@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lib/buf.h"
 #include "rpc/call.h"
 #include "rpc/conn.h"
 #include "rpc/dispatch.h"
@@ -24,15 +25,15 @@ struct task;
 enum peer_method {
 	PEER_ECHO = 1,    /* {data} -> {data} */
 	PEER_SINK = 2,    /* {} + blob -> {len, good} */
-	PEER_SOURCE = 3,  /* {len, seed} -> {len} + blob in pieces of random size */
+	PEER_SOURCE = 3,  /* {len, seed} -> {len} + blob; see peer_blob */
 	PEER_SLEEP = 4,   /* {ms} -> {} */
-	PEER_DUPLEX = 5,  /* {} + blob -> {} + the same blob, as it comes */
+	PEER_TWICE = 5,   /* {} + blob -> {} + the same blob */
 	PEER_FAIL = 6,    /* {} -> an error with control characters */
 	PEER_HOLD = 7,    /* {} -> never: its deadline is 300 ms */
 	PEER_TIGHT = 8,   /* {data: at most 64} + blob of at most 1000 -> {} */
 	PEER_NOTE = 9,    /* NOTIFY only: {n} */
 	PEER_WORK = 10,   /* {ms} -> {}, from a thread of the pool */
-	PEER_ABORT = 11,  /* {len} -> {} + blob that fails after len bytes */
+	PEER_ABORT = 11,  /* {len} -> {} + blob that fails after len bytes or more */
 	PEER_STUCK = 12,  /* {} + blob -> never takes any of it */
 	PEER_EARLY = 13,  /* {} + blob -> {} at once, before the blob */
 	PEER_WHOAMI = 14, /* {} -> {name, role, host} */
@@ -68,6 +69,9 @@ void peer_service(struct rpc_service *service, struct peer_state *state);
 
 uint8_t peer_byte(uint64_t offset);
 void peer_fill(uint8_t *to, uint64_t offset, size_t len);
+/* A blob of this length, but not more than PEER_BLOB_MAX; it stays. */
+#define PEER_BLOB_MAX (64u << 20)
+struct buf peer_blob(uint64_t len);
 bool peer_check(const uint8_t *bytes, uint64_t offset, size_t len);
 /* A small generator of numbers below limit. */
 uint32_t peer_random(uint64_t *state, uint32_t limit);

@@ -8,7 +8,7 @@
  *   rpc-peer serve DIR NAME [key=value ...]
  *       listens on 127.0.0.1, prints "port N"; USR1 prints counts
  *   rpc-peer call DIR NAME PORT ROLE PEER METHOD [key=value ...]
- *       method: echo sink source duplex early fail sleep hold whoami;
+ *       method: echo sink source twice early fail sleep hold whoami;
  *       prints "ok ..." or "error CODE MESSAGE"; exit status 0 or 1
  *
  * Keys: len seed ms timeout count host handshake frame ping dead bye cancel
@@ -169,6 +169,7 @@ static struct client {
 	char **args;
 	uint16_t method;
 	struct rpc_dial *dial;
+	struct rpc_conn *conn; /* NULL: lost */
 	struct rpc_call *call;
 	uint64_t count, sent, got, len, random;
 	bool bad, ended, over;
@@ -197,18 +198,10 @@ static void on_data(void *arg, const uint8_t *bytes, size_t len, bool last)
 	rpc_call_took(client.call, len);
 }
 
-static int on_fill(void *arg, uint8_t *to, size_t cap, size_t *len, bool *last, struct err *err)
+static void on_sent(void *arg, size_t len)
 {
-	uint64_t left = client.len - client.sent;
-
-	(void)arg, (void)err;
-	if (client.random != 0)
-		cap = 1 + peer_random(&client.random, (uint32_t)cap);
-	*len = left < cap ? (size_t)left : cap;
-	peer_fill(to, client.sent, *len);
-	client.sent += *len;
-	*last = client.sent == client.len;
-	return 0;
+	(void)arg;
+	client.sent += len;
 }
 
 static void on_done(void *arg, const struct err *err)
@@ -217,17 +210,17 @@ static void on_done(void *arg, const struct err *err)
 	if (err != NULL)
 		client.err = *err;
 	if (err == NULL && --client.count > 0) {
-		next_call(rpc_dial_conn(client.dial));
+		next_call(client.conn);
 		return;
 	}
 	client.over = true;
-	if (err == NULL && rpc_dial_conn(client.dial) != NULL)
-		rpc_conn_shutdown(rpc_dial_conn(client.dial));
+	if (err == NULL && client.conn != NULL)
+		rpc_conn_shutdown(client.conn);
 	else
 		rpc_loop_stop(loop);
 }
 
-static const struct rpc_call_ops call_ops = {on_reply, on_data, on_fill, on_done};
+static const struct rpc_call_ops call_ops = {on_reply, on_data, on_sent, on_done};
 
 static void next_call(struct rpc_conn *conn)
 {
@@ -240,6 +233,7 @@ static void next_call(struct rpc_conn *conn)
 		.reply_max = UINT64_MAX,
 		.ops = &call_ops};
 	uint64_t ms = number(client.args, "ms", 0);
+	struct buf blob;
 
 	client.sent = client.got = 0;
 	client.ended = false;
@@ -267,9 +261,11 @@ static void next_call(struct rpc_conn *conn)
 		r.len = cbor_out_len(&out);
 		break;
 	case PEER_SINK:
-	case PEER_DUPLEX:
+	case PEER_TWICE:
 	case PEER_EARLY:
-		r.blob = client.len > 0;
+		blob = peer_blob(client.len);
+		r.blob = client.len > 0 ? blob.data : NULL;
+		r.blob_len = blob.len;
 		break;
 	default:
 		break;
@@ -282,12 +278,14 @@ static void next_call(struct rpc_conn *conn)
 static void on_up(void *arg, struct rpc_conn *conn)
 {
 	(void)arg;
+	client.conn = conn;
 	next_call(conn);
 }
 
 static void on_lost(void *arg, const struct err *why, int64_t wait)
 {
 	(void)arg, (void)wait;
+	client.conn = NULL;
 	/* An orderly end after the last call is not an error. */
 	if (client.err.code == ERR_NONE && why->code != ERR_NONE)
 		client.err = *why;
