@@ -326,7 +326,7 @@ static int print_json(struct status *s, struct err *err)
 		if (ui_fleet_json("alarm", "status.alarm", manager_alarm_fields, &alarms[i], err) !=
 			0)
 			return -1;
-	return ui_result_print(stdout, "result", "status.result",
+	return ui_result("result", "status.result",
 		(struct ui_field[]){UI_STRING("manager", s->fleet.manager),
 			UI_INT("jobs", s->jobs.count), UI_INT("late", s->of[MANAGER_STATE_LATE]),
 			UI_INT("failed", s->of[MANAGER_STATE_FAILED]),
@@ -334,7 +334,7 @@ static int print_json(struct status *s, struct err *err)
 			UI_INT("partial", s->of[MANAGER_STATE_PARTIAL]),
 			UI_INT("agents", s->agents), UI_INT("connected", s->up),
 			UI_INT("warnings", s->warnings), UI_INT("critical", s->critical), {0}},
-		err);
+		err, NULL);
 }
 
 static struct status status;
