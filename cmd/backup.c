@@ -286,10 +286,10 @@ static void tell_progress(struct options *o, bool last)
 	if (!o->progress || !o->o.json || (!last && now_ms - o->told_ms < PROGRESS_MS))
 		return;
 	o->told_ms = now_ms;
-	if (ui_result_print(stdout, "progress", "backup.progress",
+	if (ui_result("progress", "backup.progress",
 		    (struct ui_field[]){
 			    UI_INT("bytes", o->bytes), UI_INT("entries", o->entries), {0}},
-		    &err) == 0)
+		    &err, NULL) == 0)
 		fflush(stdout);
 }
 
@@ -309,7 +309,7 @@ static int tell(const struct options *o, const struct dump_pipeline_result *r, s
 	char id[2 * STORE_DUMP_ID + 1];
 
 	if (o->o.json)
-		return ui_result_print(stdout, "result", "backup.result",
+		return ui_result("result", "backup.result",
 			(struct ui_field[]){UI_HEX("dump", r->dump, sizeof r->dump),
 				UI_INT("entries", r->entries), UI_INT("content", r->content),
 				UI_INT("unchanged", r->carried), UI_INT("read", r->read),
@@ -322,7 +322,7 @@ static int tell(const struct options *o, const struct dump_pipeline_result *r, s
 				UI_JSON("behind", ui_copies_behind_json(&o->report)),
 				UI_JSON("hooks", json_incref(o->hook_failures)),
 				UI_JSON("warnings", json_incref(o->warnings)), {0}},
-			err);
+			err, NULL);
 	esc_hex(id, r->dump, sizeof r->dump);
 	printf("dump %s: %llu entries, %llu bytes; %llu entries as before, %llu bytes read, "
 	       "%llu bytes stored, %zu of %zu copies\n",

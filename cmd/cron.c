@@ -142,14 +142,14 @@ static int run_check(void *own, struct err *err)
 		return status;
 	}
 	valid = cron_parse(&cron, opt->expr, opt->seed, &where, err) == 0;
-	if (ui_result_print(stdout, "result", "cron.check",
+	if (ui_result("result", "cron.check",
 		    (struct ui_field[]){UI_STRING("expression", opt->expr), UI_BOOL("valid", valid),
 			    UI_BOOL_IF(valid, "never", (cron.flags & CRON_NEVER) != 0),
 			    UI_STRING("field", valid ? NULL : cron_field_name(where.field)),
 			    UI_INT_IF(!valid, "field_number", where.field),
 			    UI_INT_IF(!valid, "column", where.column),
 			    UI_STRING("what", valid ? NULL : err->message), {0}},
-		    err) != 0)
+		    err, NULL) != 0)
 		return -1;
 	return valid ? UI_OK : UI_FAILED;
 }
@@ -167,7 +167,7 @@ static int run_explain(void *own, struct err *err)
 	cron_describe(&cron, text);
 	clock = cron_describe_clock(&cron);
 	if (opt->o.json)
-		return ui_result_print(stdout, "result", "cron.explain",
+		return ui_result("result", "cron.explain",
 			(struct ui_field[]){UI_STRING("expression", opt->expr),
 				UI_STRING("description", text), UI_STRING("clock_changes", clock),
 				UI_BOOL("wall_clock", (cron.flags & CRON_WALL) != 0),
@@ -180,7 +180,7 @@ static int run_explain(void *own, struct err *err)
 				UI_JSON("days", json_set(cron.days)),
 				UI_JSON("months", json_set(cron.months)),
 				UI_JSON("weekdays", json_set(cron.weekdays)), {0}},
-			err);
+			err, NULL);
 	puts(text);
 	if (clock[0] != 0)
 		puts(clock);

@@ -56,7 +56,7 @@ static int print_json(const struct dumps *d, const struct store_entry *e,
 	for (i = 0; i < d->o.store_count; i++)
 		if (listed->stores >> i & 1)
 			json_array_append_new(stores, json_string(d->o.stores[i]));
-	return ui_result_print(stdout, "dump", "dumps.dump",
+	return ui_result("dump", "dumps.dump",
 		(struct ui_field[]){UI_HEX("dump", dump->id, STORE_DUMP_ID),
 			UI_BYTES("agent", dump->agent, dump->agent_len),
 			UI_BYTES("name", dump->name, dump->name_len),
@@ -70,7 +70,7 @@ static int print_json(const struct dumps *d, const struct store_entry *e,
 			UI_BOOL("sealed", dump->sealed), UI_INT("locked_until", e->lock),
 			UI_BYTES("base", dump->base, dump->base_len),
 			UI_JSON_IF(several, "stores", stores), {0}},
-		err);
+		err, NULL);
 }
 
 static int print_dump(

@@ -32,21 +32,24 @@ static int show(void *ctx, const void *row, struct err *err)
 {
 	const struct manager_host_row *host = row;
 	struct hosts *h = ctx;
-	char seen[UI_FLEET_TIME], address[MANAGER_ADDRESS_MAX];
+	char seen[UI_FLEET_TIME], until[UI_FLEET_TIME], address[MANAGER_ADDRESS_MAX];
+	bool replaced = host->replace > h->fleet.now; /* a token with --replace can be used */
 
 	if (h->o.json)
 		return ui_fleet_json("host", "hosts.host", manager_host_fields, row, err);
 	if (h->count++ == 0)
 		printf("%-9s %-24s %-13s %-21s %-24s %s\n", "ROLE", "NAME", "", "LAST SEEN",
 			"ADDRESS", "VERSION");
-	printf("%-9s %-24s %-13s %-21s %-24s %s\n", host->role, host->name,
+	printf("%-9s %-24s %-13s %-21s %-24s %s%s%s\n", host->role, host->name,
 		host->denied ? "denied"
 		: host->up   ? "connected"
 		: strcmp(host->role, "manager") == 0
 			? "-" /* managers don't connect to one another */
 			: "not connected",
 		ui_fleet_time(seen, host->seen), where(address, host),
-		host->version[0] != 0 ? host->version : "-");
+		host->version[0] != 0 ? host->version : "-",
+		replaced ? ", can be replaced until " : "",
+		replaced ? ui_fleet_time(until, host->replace) : "");
 	return 0;
 }
 

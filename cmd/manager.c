@@ -89,7 +89,7 @@ static int print_job(const struct options *opt, const struct manager_config *con
 		civil_print(next, slot, span.offset);
 	}
 	if (opt->o.json)
-		return ui_result_print(stdout, "job", "manager.job",
+		return ui_result("job", "manager.job",
 			(struct ui_field[]){UI_STRING("agent", opt->o.agent),
 				UI_STRING("job", job->name), UI_STRING("schedule", job->schedule),
 				UI_STRING("zone", job->zone), UI_STRING("next", next),
@@ -97,7 +97,7 @@ static int print_job(const struct options *opt, const struct manager_config *con
 				UI_JSON("exclude", json_list(&job->exclude)),
 				UI_JSON("stores", json_list(&job->stores)),
 				UI_INT("copies", job->copies), {0}},
-			err);
+			err, NULL);
 	printf("%s: next at %s (%s, %s)\n", job->name, next, job->schedule, job->zone);
 	print_list("paths:", &job->paths);
 	print_list("exclude:", &job->exclude);

@@ -158,8 +158,9 @@ static const char *headline(const struct status *s, char text[HEADLINE_MAX])
 			ui_fleet_time(first, s->first));
 	if (s->jobs.count == 0)
 		snprintf(text + strlen(text), HEADLINE_MAX - strlen(text),
-			"%snothing is backed up yet: 'fdump token agent NAME' lets a machine join",
-			text[0] != 0 ? "; " : "");
+			"%snothing is backed up%s", text[0] != 0 ? "; " : "",
+			s->agents > 0 ? ": manager.conf has no job for an agent"
+				      : " yet: 'fdump token agent NAME' lets a machine join");
 	return text[0] != 0 ? text : "all is well";
 }
 
@@ -283,7 +284,9 @@ static void print_next(struct status *s)
 	if (s->jobs.count > 0)
 		qsort(jobs, s->jobs.count, sizeof *jobs, by_next);
 	for (i = 0; i < s->jobs.count && shown < NEXT_MAX; i++) {
-		if (jobs[i].next == 0)
+		bool held = jobs[i].severity == MANAGER_STATE_HELD && !is_cancelled(&jobs[i]);
+
+		if (jobs[i].next == 0 || held)
 			continue;
 		if (shown++ == 0)
 			printf("\n  NEXT\n");
@@ -323,7 +326,7 @@ static int print_json(struct status *s, struct err *err)
 		if (ui_fleet_json("alarm", "status.alarm", manager_alarm_fields, &alarms[i], err) !=
 			0)
 			return -1;
-	return ui_result_print(stdout, "result", "status.result",
+	return ui_result("result", "status.result",
 		(struct ui_field[]){UI_STRING("manager", s->fleet.manager),
 			UI_INT("jobs", s->jobs.count), UI_INT("late", s->of[MANAGER_STATE_LATE]),
 			UI_INT("failed", s->of[MANAGER_STATE_FAILED]),
@@ -331,7 +334,7 @@ static int print_json(struct status *s, struct err *err)
 			UI_INT("partial", s->of[MANAGER_STATE_PARTIAL]),
 			UI_INT("agents", s->agents), UI_INT("connected", s->up),
 			UI_INT("warnings", s->warnings), UI_INT("critical", s->critical), {0}},
-		err);
+		err, NULL);
 }
 
 static struct status status;

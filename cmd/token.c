@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "cmd/cmd.h"
 #include "cmd/ui/fleet.h"
@@ -61,15 +62,19 @@ static int ask(struct token *t, const uint8_t *hash, struct cbormap_value made[M
 
 static int print(const struct token *t, const char *text, struct err *err)
 {
+	int64_t until = time(NULL) + (t->valid_sec > 0 ? t->valid_sec : RPC_TOKEN_SEC);
+	char when[UI_FLEET_TIME];
+
 	if (ui_result("token", "token.token",
 		    (struct ui_field[]){UI_STRING("token", text),
 			    UI_STRING("role", rpc_role_name(t->role)), UI_STRING("name", t->name),
-			    {0}},
+			    UI_INT("until", until), {0}},
 		    err, "%s\n", text) != 0)
 		return -1;
 	if (!t->o.json)
-		ui_say(NULL, "paste it into 'fdump join' on %s%s; it can be used once",
-			t->role == RPC_OPERATOR ? "the machine of " : "", t->name);
+		ui_say(NULL, "paste it into 'fdump join' on %s%s; it can be used once, until %s",
+			t->role == RPC_OPERATOR ? "the machine of " : "", t->name,
+			ui_fleet_time(when, until));
 	return fflush(stdout) == 0 ? 0 : err_errno(err, errno, "standard output");
 }
 
@@ -331,6 +336,11 @@ static int run(void *own, struct err *err)
 			"the fleet's root key signs this role (%s): give the folder that 'fdump "
 			"setup' made (--keys DIR)",
 			rpc_role_name(t->role));
+	if (by_keys && t->valid_sec > RPC_TOKEN_SEC)
+		return ui_usage("--valid: at most 1h for this role (%s), because this command "
+				"waits until the token "
+				"is used",
+			rpc_role_name(t->role));
 	/* Managers that don't make the token would still accept the old operator. */
 	if (t->role == RPC_OPERATOR && t->replace)
 		return ui_usage(
@@ -354,7 +364,9 @@ static const struct ui_option options[] = {
 		"NAME has joined before: the new machine takes its place on all managers, and "
 		"the old one is denied",
 		UI_AT(struct token, replace)},
-	{0, "valid", UI_TIME, "how long it can be used, like 30m or 2h, at most 7d; default: 1h",
+	{0, "valid", UI_TIME,
+		"how long it can be used, like 30m or 2h, at most 7d (a manager's or operator's: "
+		"1h); default: 1h",
 		UI_AT(struct token, valid_sec), .min = 1, .max = MANAGER_TOKEN_SEC_MAX},
 	{0, "keys", UI_DIR, "the folder with the fleet's keys", UI_AT(struct token, keys),
 		.verbs = "manager operator"},

@@ -101,6 +101,7 @@ static int fail(struct err *err, int code, const char *what)
 			"index: %s: a table is missing (fdump store rebuild makes a new one)",
 			what);
 	case ENOENT:
+	case EBADF: /* of a file that is empty and open for reading */
 		return err_set(err, ERR_NOTFOUND, "index: %s: not found", what);
 	default:
 		if (code > 0)

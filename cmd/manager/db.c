@@ -158,10 +158,12 @@ static struct manager_db_damage *find_damage(
 	return NULL;
 }
 
-/* Returns 0, or -1 if the entry is damaged. */
+/* Returns 0, or -1 if the entry is damaged. A damaged denial is read as one of which only the host
+ * id is known, which is its key. */
 static int decode(struct manager_db *s, enum manager_table table, const struct manager_db_key *key,
 	const struct db_bytes *value, void *row)
 {
+	struct manager_denied_row *denied = row;
 	const uint8_t *at = value->at;
 	size_t len = value->len;
 
@@ -176,7 +178,11 @@ static int decode(struct manager_db *s, enum manager_table table, const struct m
 		s->damage[s->damage_count++] = (struct manager_db_damage){table, *key};
 		s->damaged(s->ctx, table, key);
 	}
-	return -1;
+	if (table != MANAGER_TABLE_DENIED || key->len != RPC_HOST_LEN)
+		return -1;
+	*denied = (struct manager_denied_row){.time = 0};
+	memcpy(denied->host, key->bytes, RPC_HOST_LEN);
+	return 0;
 }
 
 /* Begins reading, in the transaction with the changes if there are any. */

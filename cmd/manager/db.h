@@ -23,7 +23,8 @@
  *   audit     time, counter (as runs)            manager_audit_row
  *
  * Each value begins with the XXH3 of the rest. If it does not match, the entry is damaged: it
- * counts as missing, and is reported. But a damaged denial still denies, as its key is enough.
+ * counts as missing, and is reported. But a damaged denial still denies, as its key is enough: it is
+ * read as a row with only .host.
  */
 #ifndef FDUMP_CMD_MANAGER_DB_H
 #define FDUMP_CMD_MANAGER_DB_H

@@ -70,26 +70,8 @@ static int add_denied(void *ctx, const struct manager_db_key *key, const void *r
 	return buf_add(ctx, denied->host, RPC_HOST_LEN, NULL);
 }
 
-/* Finds the next damaged denial after *at. It still denies, because its key is the host id. Returns
- * the host id; NULL if there are no more. */
-static const uint8_t *next_damaged(struct manager_service *s, size_t *at)
-{
-	const struct manager_db_damage *found;
-	size_t count = manager_db_damage(s->db, &found);
-
-	while (*at < count) {
-		const struct manager_db_damage *entry = &found[(*at)++];
-
-		if (entry->table == MANAGER_TABLE_DENIED && entry->key.len == RPC_HOST_LEN)
-			return entry->key.bytes;
-	}
-	return NULL;
-}
-
 int manager_inner_load_denied(struct manager_service *s, struct err *err)
 {
-	const uint8_t *damaged;
-	size_t at = 0;
 	struct rpc_issuer by;
 	struct buf hosts;
 	int ret;
@@ -97,8 +79,6 @@ int manager_inner_load_denied(struct manager_service *s, struct err *err)
 	by = *rpc_ca_issuer(s->ca);
 	buf_init(&hosts, (size_t)RPC_DENY_MAX * RPC_HOST_LEN);
 	ret = manager_db_each(s->db, MANAGER_TABLE_DENIED, NULL, add_denied, &hosts, err);
-	while (ret == 0 && (damaged = next_damaged(s, &at)) != NULL)
-		ret = buf_add(&hosts, damaged, RPC_HOST_LEN, err);
 	if (ret == 0 &&
 		rpc_deny_replace(&s->deny, &by, hosts.data, hosts.len / RPC_HOST_LEN, err) < 0)
 		ret = -1;
@@ -106,7 +86,7 @@ int manager_inner_load_denied(struct manager_service *s, struct err *err)
 	return ret;
 }
 
-/* The newest denials, sorted by time. */
+/* The newest denials, sorted by time; damaged ones have none, and come last. */
 struct newest {
 	struct {
 		int64_t time;
@@ -140,13 +120,10 @@ size_t manager_inner_denied(struct manager_service *s, const char **text)
 {
 	static char hosts[MANAGER_DENIED_MAX * RPC_HOST_LEN];
 	struct newest newest = {.count = 0};
-	const uint8_t *damaged;
-	size_t i, at = 0;
+	size_t i;
 
 	*text = hosts;
 	manager_db_each(s->db, MANAGER_TABLE_DENIED, NULL, add_newest, &newest, NULL);
-	while (newest.count < MANAGER_DENIED_MAX && (damaged = next_damaged(s, &at)) != NULL)
-		memcpy(newest.at[newest.count++].host, damaged, RPC_HOST_LEN);
 	for (i = 0; i < newest.count; i++)
 		memcpy(hosts + i * RPC_HOST_LEN, newest.at[i].host, RPC_HOST_LEN);
 	return newest.count;
@@ -606,9 +583,9 @@ static int revoke(struct manager_service *s, const struct rpc_identity *who, con
 	const char *name, const char *host, struct err *err)
 {
 	struct owner owner = {.host = host, .role = role, .name = name};
+	struct manager_denied_row denied = {.time = 0};
 	struct manager_host_row row;
-	const uint8_t *damaged;
-	size_t at = 0;
+	struct manager_db_key key;
 	int got = manager_inner_get_host(s, role, name, &row, err);
 
 	if (got < 0)
@@ -625,10 +602,10 @@ static int revoke(struct manager_service *s, const struct rpc_identity *who, con
 		return err_set(err, ERR_DENIED,
 			"host id %.8s is that of the %s %s, not of the %s %s", owner.host,
 			owner.other.role, owner.other.name, role, name);
-	while ((damaged = next_damaged(s, &at)) != NULL &&
-		memcmp(damaged, owner.host, RPC_HOST_LEN) != 0)
-		;
-	if (rpc_deny_has(&s->deny, owner.host) && damaged == NULL)
+	manager_db_bytes(&key, owner.host, RPC_HOST_LEN);
+	if (manager_db_get(s->db, MANAGER_TABLE_DENIED, &key, &denied, err) < 0)
+		return -1;
+	if (denied.time != 0)
 		return 1;
 	manager_inner_audit(s, who, "%s %s is denied (host id %s)", role, name, owner.host);
 	if (got == 1) { /* list it from now on, so that it can be seen here */

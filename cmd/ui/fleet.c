@@ -408,7 +408,7 @@ int ui_fleet_json(const char *type, const char *id, const struct cbormap_field *
 	struct printed p;
 
 	set_printed(&p, fields, row, NULL);
-	return ui_result_print(stdout, type, id, p.fields, err);
+	return ui_result(type, id, p.fields, err, NULL);
 }
 
 int ui_fleet_json_put(const char *type, const char *id, const char *manager,

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <libgen.h>
 #include <limits.h>
 #include <netdb.h>
 #include <spawn.h>
@@ -51,9 +52,8 @@ static size_t without_slashes(const char *path)
 
 int ui_install_can_write(const char *path, struct err *err)
 {
-	char at[PATH_MAX];
+	char at[PATH_MAX], *parent;
 	struct stat st;
-	size_t len;
 
 	assert(path[0] != 0);
 	if (strlen(path) >= sizeof at)
@@ -64,11 +64,8 @@ int ui_install_can_write(const char *path, struct err *err)
 			return err_errno(err, errno, "%s", at);
 		if (strcmp(at, "/") == 0 || strcmp(at, ".") == 0)
 			return err_set(err, ERR_NOTFOUND, "%s: no such folder", path);
-		len = above(at, without_slashes(at));
-		if (len > 0)
-			at[len] = 0;
-		else
-			strcpy(at, at[0] == '/' ? "/" : ".");
+		parent = dirname(at); /* in at, or a constant */
+		memmove(at, parent, strlen(parent) + 1);
 	}
 	if (!S_ISDIR(st.st_mode))
 		return err_set(err, ERR_EXISTS, "%s: not a folder", at);

@@ -72,7 +72,7 @@ int ui_problem(const struct ui_problem *p, struct err *err)
 		ui_fail_note(p->why);
 	ui_progress_hush();
 	if (json != NULL)
-		ret = ui_result_print(json, p->note ? "note" : "problem", p->id,
+		ret = ui_result(p->note ? "note" : "problem", p->id,
 			(struct ui_field[]){UI_STRING("file", p->file),
 				UI_INT_IF(p->line > 0, "line", p->line),
 				UI_STRING("store", p->store), UI_STRING("agent", p->agent),
@@ -90,7 +90,7 @@ int ui_problem(const struct ui_problem *p, struct err *err)
 				UI_BOOL_IF(p->given, "given", true), UI_STRING("status", p->status),
 				UI_INT_IF(p->healed > 0, "healed", p->healed),
 				UI_STRING("what", what), {0}},
-			err);
+			err, NULL);
 	if (json == NULL || ret != 0 || p->why != NULL)
 		print_line(p, what);
 	return ret;

@@ -90,9 +90,9 @@ void ui_fail_end(int status)
 	if (ui_result_stream() == NULL || err->code == ERR_NONE || status < UI_FAILED)
 		return;
 	snprintf(id, sizeof id, "error.%s", err_name(err->code));
-	ui_result_print(ui_result_stream(), "error", id,
+	ui_result("error", id,
 		(struct ui_field[]){UI_STRING("what", err->message), UI_INT("exit", status), {0}},
-		NULL);
+		NULL, NULL);
 	fflush(ui_result_stream());
 }
 

@@ -120,32 +120,24 @@ int ui_result_put(struct buf *out, const char *type, const char *id, const struc
 	return got;
 }
 
-int ui_result_print(
-	FILE *to, const char *type, const char *id, const struct ui_field *fields, struct err *err)
-{
-	struct buf line;
-	int got;
-
-	buf_init(&line, SIZE_MAX);
-	got = ui_result_put(&line, type, id, fields, err);
-	if (got == 0 && fwrite(line.data, 1, line.len, to) != line.len)
-		got = err_errno(err, errno, "output");
-	buf_fini(&line);
-	return got;
-}
-
 int ui_result(const char *type, const char *id, const struct ui_field *fields, struct err *err,
 	const char *fmt, ...)
 {
+	struct buf line;
 	va_list args;
-	int got;
+	int got = 0;
 
-	if (stream != NULL)
-		return ui_result_print(stream, type, id, fields, err);
-	if (fmt == NULL)
-		return 0;
-	va_start(args, fmt);
-	got = vprintf(fmt, args);
-	va_end(args);
-	return got >= 0 ? 0 : err_errno(err, errno, "standard output");
+	if (stream != NULL) {
+		buf_init(&line, SIZE_MAX);
+		got = ui_result_put(&line, type, id, fields, err);
+		if (got == 0 && fwrite(line.data, 1, line.len, stream) != line.len)
+			got = err_errno(err, errno, "output");
+		buf_fini(&line);
+	} else if (fmt != NULL) {
+		va_start(args, fmt);
+		if (vprintf(fmt, args) < 0)
+			got = err_errno(err, errno, "standard output");
+		va_end(args);
+	}
+	return got;
 }

@@ -62,15 +62,10 @@ struct ui_field {
 void ui_result_json(FILE *to);
 FILE *ui_result_stream(void);
 
-/* Prints the text as printf does (fmt NULL: nothing) or, with --json, the object. Returns 0, or -1
- * with err set. */
+/* Prints the text as printf does (fmt NULL: nothing) or, with --json, the object, in one piece even
+ * if other threads print too. Returns 0, or -1 with err set. */
 int ui_result(const char *type, const char *id, const struct ui_field *fields, struct err *err,
 	const char *fmt, ...) __attribute__((format(printf, 5, 6)));
-
-/* Prints the object to a stream, in one piece even if other threads print too. Returns 0, or -1
- * with err set. */
-int ui_result_print(
-	FILE *to, const char *type, const char *id, const struct ui_field *fields, struct err *err);
 
 /* Appends the object to a buffer, as a line. Returns 0, or -1 with err set. */
 int ui_result_put(struct buf *out, const char *type, const char *id, const struct ui_field *fields,

@@ -112,18 +112,18 @@ int ui_select_exclude(struct ui_select *s, const char *pattern, const char *file
 			    : match_add(s->exclude, pattern, strlen(pattern), err);
 }
 
-static int compare(const char *a, size_t a_len, const char *b, size_t b_len)
-{
-	size_t n = a_len < b_len ? a_len : b_len;
-	int got = memcmp(a, b, n);
-
-	return got != 0 ? got : (a_len > b_len) - (a_len < b_len);
-}
-
 static int by_path(const void *a, const void *b)
 {
 	const struct ui_selected *x = a, *y = b;
-	int got = compare(x->path, x->len, y->path, y->len);
+	int got = memcmp(x->path, y->path, x->len < y->len ? x->len : y->len);
+
+	return got != 0 ? got : (x->len > y->len) - (x->len < y->len);
+}
+
+static int by_path_and_number(const void *a, const void *b)
+{
+	const struct ui_selected *x = a, *y = b;
+	int got = by_path(a, b);
 
 	if (got != 0 || x->twin != y->twin) /* prefer a twin, which may remain unmatched */
 		return got != 0 ? got : (int)y->twin - (int)x->twin;
@@ -135,10 +135,9 @@ void ui_select_ready(struct ui_select *s)
 	size_t i, kept = 0;
 
 	if (s->count > 1)
-		qsort(s->paths, s->count, sizeof *s->paths, by_path);
+		qsort(s->paths, s->count, sizeof *s->paths, by_path_and_number);
 	for (i = 0; i < s->count; i++)
-		if (kept == 0 || compare(s->paths[kept - 1].path, s->paths[kept - 1].len,
-					 s->paths[i].path, s->paths[i].len) != 0)
+		if (kept == 0 || by_path(&s->paths[kept - 1], &s->paths[i]) != 0)
 			s->paths[kept++] = s->paths[i];
 		else
 			free(s->paths[i].path);
@@ -147,20 +146,9 @@ void ui_select_ready(struct ui_select *s)
 
 static struct ui_selected *find(struct ui_select *s, const char *path, size_t len)
 {
-	size_t low = 0, high = s->count;
+	const struct ui_selected key = {.path = (char *)(uintptr_t)path, .len = len};
 
-	while (low < high) {
-		size_t mid = low + (high - low) / 2;
-		int got = compare(path, len, s->paths[mid].path, s->paths[mid].len);
-
-		if (got == 0)
-			return &s->paths[mid];
-		if (got < 0)
-			high = mid;
-		else
-			low = mid + 1;
-	}
-	return NULL;
+	return bsearch(&key, s->paths, s->count, sizeof key, by_path);
 }
 
 static bool named(struct ui_select *s, const char *path, size_t len)

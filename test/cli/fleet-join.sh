@@ -12,8 +12,13 @@ grep -q "a token can't be an argument" err || fail "$(cat err)"
 ! grep -q geheim err || fail "the message tells the token"
 
 m1 token agent late --valid 1s >late.token 2>/dev/null
-m1 token agent a >token 2>err
-grep -q "paste it into 'fdump join' on a" err || fail "$(cat err)"
+TZ=UTC m1 token agent a --valid 2h >token 2>err
+until=$(sed -n "s/.*paste it into 'fdump join' on a; it can be used once, until //p" err)
+[ $(($(date -d "$until" +%s) - $(date +%s))) -gt 7000 ] || fail "$(cat err)"
+m1 token agent z --json | grep -q '"name":"z","until":1[0-9]*}' || fail "when it expires is missing in JSON"
+status=0
+m1 token operator b --keys keys --valid 2h 2>err || status=$?
+[ $status = 2 ] && grep -q -- "--valid: at most 1h for this role (operator)" err || fail "$status $(cat err)"
 at a join - <token >out
 grep -q "^Joined as the agent a, by the manager m1" out || fail "$(cat out)"
 grep -q "^Backups are sealed to the key $("$FDUMP" key show keys/backup.key.pub | sed -n 's/^key *//p')" out ||

@@ -31,6 +31,8 @@ await 10 same || fail "m2 does not know the agent: $(on1 hosts) $(on2 hosts) $(c
 old=$(host on2)
 on1 token agent a --replace >token 2>err || fail "$(cat err)"
 [ "$(host on2)" = "$old" ] || fail "replaced before there is another one"
+on1 hosts >out
+grep -q "^agent  *a .*, can be replaced until 20" out || fail "$(cat out)"
 at b join - <token >/dev/null
 start b agent
 agent=$pid

@@ -3,6 +3,7 @@
 
 #include <time.h>
 
+#include "cmd/manager/db.h"
 #include "cmd/manager/plan.h"
 #include "lib/cbor.h"
 #include "test/unit/unit.h"
@@ -400,6 +401,32 @@ static void test_denied_damaged(void **unused)
 	managed_stop();
 }
 
+/* More damaged denials than the manager can list: all of them still deny. */
+static void test_denied_many_damaged(void **unused)
+{
+	static const char *const names[] = {"denied"};
+	struct managed_peer a, o;
+	char host[RPC_HOST_LEN + 1], name[16];
+	unsigned i;
+
+	(void)unused;
+	managed_start();
+	managed_dial(&o, "o1");
+	for (i = 1; i <= MANAGER_DAMAGED_MAX; i++) {
+		snprintf(host, sizeof host, "%032x", i); /* before that of a1 */
+		snprintf(name, sizeof name, "x%u", i);
+		assert_int_equal(revoke_host(&o, name, host), ERR_NONE);
+	}
+	managed_hang_up(&o);
+	managed_stop();
+	managed_damage(names, 1);
+	managed_start();
+	managed_dial(&a, "a1");
+	assert_null(a.conn);
+	managed_hang_up(&a);
+	managed_stop();
+}
+
 static void test_denied_unheard(void **unused)
 {
 	struct manager_hello h = {.boot = {1}};
@@ -444,6 +471,7 @@ int main(void)
 		cmocka_unit_test(test_orders),
 		cmocka_unit_test(test_denied),
 		cmocka_unit_test(test_denied_damaged),
+		cmocka_unit_test(test_denied_many_damaged),
 		cmocka_unit_test(test_denied_unheard),
 	};
 
