@@ -158,8 +158,9 @@ static const char *headline(const struct status *s, char text[HEADLINE_MAX])
 			ui_fleet_time(first, s->first));
 	if (s->jobs.count == 0)
 		snprintf(text + strlen(text), HEADLINE_MAX - strlen(text),
-			"%snothing is backed up yet: 'fdump token agent NAME' lets a machine join",
-			text[0] != 0 ? "; " : "");
+			"%snothing is backed up%s", text[0] != 0 ? "; " : "",
+			s->agents > 0 ? ": manager.conf has no job for an agent"
+				      : " yet: 'fdump token agent NAME' lets a machine join");
 	return text[0] != 0 ? text : "all is well";
 }
 
@@ -283,7 +284,9 @@ static void print_next(struct status *s)
 	if (s->jobs.count > 0)
 		qsort(jobs, s->jobs.count, sizeof *jobs, by_next);
 	for (i = 0; i < s->jobs.count && shown < NEXT_MAX; i++) {
-		if (jobs[i].next == 0)
+		bool held = jobs[i].severity == MANAGER_STATE_HELD && !is_cancelled(&jobs[i]);
+
+		if (jobs[i].next == 0 || held)
 			continue;
 		if (shown++ == 0)
 			printf("\n  NEXT\n");

@@ -416,7 +416,7 @@ static bool is_put(const struct cbormap_field *f, const void *from)
 				       : is_set(f, (const uint8_t *)from + f->at);
 }
 
-static void put_item(struct cbor_out *out, const struct cbormap_field *f, const void *at)
+void cbormap_put_item(struct cbor_out *out, const struct cbormap_field *f, const void *at)
 {
 	const struct cbormap_blob *blob = at;
 
@@ -465,12 +465,12 @@ void cbormap_put(struct cbor_out *out, const struct cbormap_field *fields, const
 			continue;
 		cbor_put_text(out, f->key);
 		if (f->type != CBORMAP_LIST) {
-			put_item(out, f, at);
+			cbormap_put_item(out, f, at);
 			continue;
 		}
 		count = list_count(f, from);
 		cbor_put_array(out, count);
 		for (i = 0; i < count; i++)
-			put_item(out, f->of, at + i * f->of->size);
+			cbormap_put_item(out, f->of, at + i * f->of->size);
 	}
 }

@@ -135,5 +135,7 @@ void cbormap_store_item(void *to, const struct cbormap_field *of, const struct c
  * order. Zero or empty ones are written only if they are needed. A text is cut
  * where it stops being well-formed. */
 void cbormap_put(struct cbor_out *out, const struct cbormap_field *fields, const void *from);
+/* Writes one value, without its key. field: of any type but a LIST. */
+void cbormap_put_item(struct cbor_out *out, const struct cbormap_field *field, const void *at);
 
 #endif

@@ -348,7 +348,7 @@ static void on_deadline(void *arg)
 		return;
 	}
 	rpc_link_enter(&conn->link);
-	err_set(&err, ERR_TIMEOUT, "no progress for %lld ms", (long long)call->timeout_ms);
+	err_set(&err, ERR_TIMEOUT, "no answer for %g s", (double)call->timeout_ms / 1000);
 	if (call->ghost)
 		rpc_link_failf(
 			&conn->link, ERR_TIMEOUT, "the peer does not end a cancelled request");

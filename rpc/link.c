@@ -549,7 +549,7 @@ static void on_timer(void *arg)
 
 	rpc_link_enter(link);
 	if (now >= due.at && due.text != NULL) {
-		rpc_link_failf(link, ERR_TIMEOUT, "%s %lld ms", due.text, (long long)due.ms);
+		rpc_link_failf(link, ERR_TIMEOUT, "%s %g s", due.text, (double)due.ms / 1000);
 	} else if (now >= due.at) {
 		link->ping_out = true;
 		ping.id = ++link->ping_id;

@@ -100,7 +100,7 @@ static int any_left(struct dump_fanout *f, struct err *err)
 
 	mutex_lock(&f->lock);
 	if (f->alive == 0)
-		ret = err_set(err, f->why.code, "no store is left");
+		ret = err_set(err, f->why.code, "no store is left: %s", f->why.message);
 	mutex_unlock(&f->lock);
 	return ret;
 }

@@ -92,17 +92,11 @@ static void put_value(struct cbor_out *out, const struct cbormap_field *f, const
 	const struct manager_list *list = at;
 	size_t i;
 
-	switch (f->type) {
-	case CBORMAP_UINT:
-		cbor_put_uint(out, *(const uint64_t *)at);
-		break;
-	case CBORMAP_BOOL:
-		cbor_put_bool(out, *(const bool *)at);
-		break;
-	case CBORMAP_BYTES:
-		cbor_put_bytes(out, at, f->size);
-		break;
-	case CBORMAP_LIST:
+	if (f->type == CBORMAP_NAME || f->type == CBORMAP_TEXT) {
+		cbor_put_text(out, *(const char *const *)at);
+	} else if (f->type != CBORMAP_LIST) {
+		cbormap_put_item(out, f, at);
+	} else {
 		cbor_put_array(out, list->count);
 		for (i = 0; i < list->count; i++) {
 			if (f->of->type == CBORMAP_BYTES)
@@ -110,9 +104,6 @@ static void put_value(struct cbor_out *out, const struct cbormap_field *f, const
 			else
 				cbor_put_text(out, list->items[i]);
 		}
-		break;
-	default:
-		cbor_put_text(out, *(const char *const *)at);
 	}
 }
 

@@ -213,12 +213,18 @@ static int load_tls(struct manager_service *s, struct rpc_tls_conf **conf, struc
 	return *conf != NULL ? 0 : -1;
 }
 
-/* Removes old entries, a limited number at a time. */
+/* Removes old entries, a limited number at a time. If nobody is connected, the clock may be years
+ * ahead: then nobody accepts the certificate. */
 static void drop_old(struct manager_service *s)
 {
+	const struct manager_link *link = s->links;
 	struct manager_db_key key;
 	struct err err = {0};
 
+	while (link != NULL && !link->hello)
+		link = link->next;
+	if (link == NULL)
+		return;
 	manager_db_time(&key, time(NULL) - KEEP_SEC, "", NULL, 0);
 	if (manager_db_drop_after(s->db, MANAGER_TABLE_RUNS, &key, &err) != 0 ||
 		manager_db_drop_after(s->db, MANAGER_TABLE_AUDIT, &key, &err) != 0)

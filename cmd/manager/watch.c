@@ -36,8 +36,10 @@ const char *manager_age(char text[MANAGER_AGE_MAX], int64_t sec)
 		snprintf(text, MANAGER_AGE_MAX, "%lldd %lldh", s / 86400, s % 86400 / 3600);
 	else if (s >= 3600)
 		snprintf(text, MANAGER_AGE_MAX, "%lldh %lldm", s / 3600, s % 3600 / 60);
-	else
+	else if (s >= 60)
 		snprintf(text, MANAGER_AGE_MAX, "%lldm", s / 60);
+	else
+		snprintf(text, MANAGER_AGE_MAX, "%llds", s);
 	return text;
 }
 
@@ -151,7 +153,8 @@ static void judge(const struct watched *w, struct manager_status_row *row)
 
 	if (last->held) {
 		row->severity = MANAGER_STATE_HELD;
-		reason(row, "held%s", late ? "; it would be late" : "");
+		reason(row, "no scheduled run until 'fdump run %s --release'%s", row->job,
+			late ? "; it would be late" : "");
 	} else if (late && last->kept_ended == 0) {
 		row->severity = MANAGER_STATE_LATE;
 		reason(row, "no dump since it was first seen, %s ago",

@@ -43,7 +43,7 @@ enum manager_state {
  * "under-replicated", "failed", "late". The name in a row can also be "cancelled". */
 const char *manager_state_name(enum manager_state state);
 
-/* Prints the two largest units of a time: "3d 4h", "12m". Returns text. */
+/* Prints the largest units of a time: "3d 4h", "12m", "5s". Returns text. */
 #define MANAGER_AGE_MAX 32
 const char *manager_age(char text[MANAGER_AGE_MAX], int64_t sec);
 

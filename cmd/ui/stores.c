@@ -123,7 +123,8 @@ int ui_stores_open(struct ui_stores *s, enum store_mode mode, size_t wanted,
 	if (open > 0)
 		return 0;
 	if (mode == STORE_WRITE)
-		return err_set(err, s->why[s->count - 1].code, "no store is left");
+		return err_set(err, s->why[s->count - 1].code, "no store is left: %s",
+			s->why[s->count - 1].message);
 	if (s->count == 1)
 		*err = s->why[0];
 	else

@@ -22,7 +22,7 @@ END
 chmod 755 web1/etc/hooks web1/etc/hooks/hold
 start web1 agent
 agent=$pid
-running() { m1 status --all | grep -q "web1 *system *running .* for 0m: 4.[0-9] MiB, [1-9] entries"; }
+running() { m1 status --all | grep -q "web1 *system *running .* for [0-9]*s: 4.[0-9] MiB, [1-9] entries"; }
 await 20 running || fail "$(m1 status --all) $(cat web1.agent.log)"
 touch go
 ok() { [ "$(m1 runs --json | grep -c '"result":"ok"')" = "$1" ]; }

@@ -124,7 +124,7 @@ static void by_slots(void **state)
 	expect(row_of("a", T0, &last, AT(6, 3)), MANAGER_STATE_OK, "");
 	expect(row_of("a", T0, &last, AT(7, 2) - 1), MANAGER_STATE_OK, "");
 	row = row_of("a", T0, &last, AT(7, 2));
-	expect(row, MANAGER_STATE_LATE, "the last dump was made 1d 23h ago; due 0m ago");
+	expect(row, MANAGER_STATE_LATE, "the last dump was made 1d 23h ago; due 0s ago");
 	assert_int_equal(row.due, AT(7, 2));
 	/* An ordered run counts. */
 	last = kept("a", "daily", AT(5, 2));
