@@ -224,7 +224,7 @@ struct check {
 	uint64_t entries, content, not_ok, damaged, unopened;
 	uint64_t sealed;           /* dumps that were skipped, for want of a key */
 	bool opens;                /* some dump's files are checked */
-	struct dump_proved proved; /* contents that were checked; each is checked once */
+	struct dump_proved proved; /* contents of earlier dumps need no other check */
 	struct buf lost;           /* struct lost, of this dump */
 	bool too_many;             /* some were printed at once */
 	struct pack_follow follow;

@@ -1,9 +1,10 @@
 /*
  * A growing byte buffer with a limit.
  *
- * buf_init -> buf_add / buf_room + buf_took -> buf_fini. The caller owns the
- * struct; the struct owns its bytes until buf_fini. Pointers into the bytes are
- * valid until the next call that may grow the buffer. Not thread-safe.
+ * buf_init, or = {.max = N} -> buf_add / buf_room + buf_took -> buf_fini. The
+ * caller owns the struct; the struct owns its bytes until buf_fini. Pointers
+ * into the bytes are valid until the next call that may grow the buffer. Not
+ * thread-safe.
  *
  * A buffer never grows beyond its limit. A call that would exceed it fails with
  * ERR_LIMIT, one that finds no memory with ERR_NOMEM; either leaves the content

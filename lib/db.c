@@ -147,13 +147,10 @@ static int have_files(const char *path, bool write, struct err *err)
 		fd = fs_open_owned(dir, "lock.mdb", O_RDWR, 0600);
 	if ((fd < 0 || fallocate(fd, 0, 0, LOCK_FILE) != 0) && (errno == ENOSPC || errno == EDQUOT))
 		got = err_errno(err, errno, "index: %s/lock.mdb", path);
-	if (fd >= 0)
-		close(fd);
+	fs_close(fd);
 	fd = dir >= 0 && write ? fs_open_owned(dir, "data.mdb", O_RDWR, 0600) : -1;
-	if (fd >= 0)
-		close(fd);
-	if (dir >= 0)
-		close(dir);
+	fs_close(fd);
+	fs_close(dir);
 	return got;
 }
 
@@ -300,8 +297,7 @@ struct db *db_open_copy(
 		if (got != 0)
 			fail(err, got, "open the copy");
 	}
-	if (fd >= 0)
-		close(fd);
+	fs_close(fd);
 	if (got == 0 && open_tables(db, tables, count, false, err) == 0)
 		return db;
 	db_close(db);

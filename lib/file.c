@@ -112,8 +112,7 @@ int file_sync_folder(const char *path, struct err *err)
 
 	if (folder < 0 || sync_folder(folder) != 0)
 		ret = err_errno(err, errno, "%s: sync its folder", path);
-	if (folder >= 0)
-		close(folder);
+	fs_close(folder);
 	return ret;
 }
 
@@ -151,8 +150,7 @@ static int write_file(
 	}
 	if (made)
 		close(fd);
-	if (folder >= 0)
-		close(folder);
+	fs_close(folder);
 	free(temporary);
 	return bad ? -1 : 0;
 }

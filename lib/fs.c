@@ -115,6 +115,15 @@ int fs_write_two(int fd, const void *a, size_t a_len, const void *b, size_t b_le
 	return 0;
 }
 
+void fs_close(int fd)
+{
+	int saved = errno;
+
+	if (fd >= 0)
+		close(fd);
+	errno = saved;
+}
+
 int fs_temporary(struct err *err)
 {
 	const char *dir = getenv("TMPDIR");
@@ -152,14 +161,11 @@ static int open2(int dirfd, const char *path, int flags, mode_t mode, uint64_t r
 	return fd;
 }
 
-/* Closes an intermediate descriptor, but not the caller's own. Preserves errno. */
+/* Closes an intermediate descriptor, but not the caller's own. */
 static void close_step(int at, int dirfd)
 {
-	int saved = errno;
-
 	if (at != dirfd)
-		close(at);
-	errno = saved;
+		fs_close(at);
 }
 
 /* Opens one component at a time, for kernels before 5.6 and where openat2 is

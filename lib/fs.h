@@ -28,6 +28,9 @@ ssize_t fs_read_full(int fd, void *bytes, size_t len, size_t *got);
 /* Writes both pieces completely, in order. Returns 0, or -1 with errno set. */
 int fs_write_two(int fd, const void *a, size_t a_len, const void *b, size_t b_len);
 
+/* Closes a descriptor; -1 does nothing. Preserves errno. */
+void fs_close(int fd);
+
 /* Opens an unlinked file in TMPDIR if that is an absolute path, else in
  * /var/tmp. Returns the descriptor, or -1 with err set. */
 int fs_temporary(struct err *err);

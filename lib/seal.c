@@ -135,6 +135,25 @@ int seal_x25519(const uint8_t secret[SEAL_X25519_LEN], const uint8_t public[SEAL
 	return 0;
 }
 
+int seal_wrap_key(const uint8_t secret[SEAL_X25519_LEN], const uint8_t other[SEAL_X25519_LEN],
+	const uint8_t ephemeral[SEAL_X25519_LEN], const uint8_t public[SEAL_X25519_LEN],
+	const char *label, uint8_t key[SEAL_KEY_LEN], struct err *err)
+{
+	uint8_t shared[SEAL_X25519_LEN], info[SEAL_INFO_MAX];
+	size_t len = strlen(label), halves = 2 * SEAL_X25519_LEN;
+	int ret = seal_x25519(secret, other, shared, err);
+
+	assert(len + halves <= sizeof info);
+	memcpy(info, label, len);
+	memcpy(info + len, ephemeral, SEAL_X25519_LEN);
+	memcpy(info + len + SEAL_X25519_LEN, public, SEAL_X25519_LEN);
+	if (ret == 0)
+		ret = seal_hkdf(
+			shared, sizeof shared, NULL, 0, info, len + halves, key, SEAL_KEY_LEN, err);
+	seal_wipe(shared, sizeof shared);
+	return ret;
+}
+
 bool seal_argon2_allowed(const struct seal_argon2 *cost)
 {
 	return cost->passes >= 1 && cost->passes <= SEAL_ARGON2_PASSES_MAX && cost->lanes >= 1 &&

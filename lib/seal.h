@@ -74,6 +74,12 @@ int seal_x25519_public(
  * is all zeros: then public is not an honest key and must be refused. */
 int seal_x25519(const uint8_t secret[SEAL_X25519_LEN], const uint8_t public[SEAL_X25519_LEN],
 	uint8_t shared[SEAL_X25519_LEN], struct err *err);
+/* The wrapping key of what is sealed to an X25519 key, from either side:
+ * HKDF-SHA-256(X25519(secret, other), no salt, label || ephemeral || public).
+ * Returns as seal_x25519. */
+int seal_wrap_key(const uint8_t secret[SEAL_X25519_LEN], const uint8_t other[SEAL_X25519_LEN],
+	const uint8_t ephemeral[SEAL_X25519_LEN], const uint8_t public[SEAL_X25519_LEN],
+	const char *label, uint8_t key[SEAL_KEY_LEN], struct err *err);
 
 /* Argon2id (RFC 9106, version 0x13, no secret, no associated data): derives a
  * key from a passphrase. The cost is limited, because it is often read from a

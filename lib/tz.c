@@ -382,7 +382,7 @@ int tz_parse(const void *bytes, size_t len, struct tz **tz, struct err *err)
 static int load_file(const char *path, struct tz **tz, struct err *err)
 {
 	struct stat st;
-	struct buf bytes;
+	struct buf bytes = {.max = TZ_FILE_MAX + 1};
 	int status = stat(path, &st);
 
 	if (status != 0 && errno != ENOENT && errno != ENOTDIR)
@@ -390,7 +390,6 @@ static int load_file(const char *path, struct tz **tz, struct err *err)
 	if (status != 0 || !S_ISREG(st.st_mode))
 		return err_set(err, ERR_NOTFOUND, "no such time zone (no file %s)", path);
 	status = -1;
-	buf_init(&bytes, TZ_FILE_MAX + 1);
 	if (file_read_buf(path, &bytes, NULL, err) == 0) {
 		status = tz_parse(bytes.data, bytes.len, tz, err);
 		if (status < 0)

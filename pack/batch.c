@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "lib/err.h"
+#include "lib/fs.h"
 #include "lib/mem.h"
 #include "lib/sums.h"
 #include "pack/digest.h"
@@ -85,8 +86,7 @@ static void let_go(struct pack_batch *batch)
 	struct pack_plan *plans = pack_batch_plans(batch, &count);
 
 	for (i = 0; i < count; i++) {
-		if (plans[i].fd >= 0)
-			close(plans[i].fd);
+		fs_close(plans[i].fd);
 		pack_dir_unref(plans[i].dir);
 		pack_dir_unref(plans[i].self);
 		plans[i].dir = plans[i].self = NULL;
@@ -231,8 +231,7 @@ int pack_walk_init(struct pack_walk *walk, const struct pack_scan_options *optio
 /* Closes the pending item's file, if it is open. */
 static void drop_file(struct pack_walk *walk)
 {
-	if (walk->item.fd >= 0)
-		close(walk->item.fd);
+	fs_close(walk->item.fd);
 	walk->item.fd = -1;
 }
 

@@ -173,8 +173,7 @@ void pack_descent_free(struct pack_descent *s)
 	while (s->depth > 0) {
 		struct level *f = &s->levels[--s->depth];
 
-		if (f->fd >= 0)
-			close(f->fd);
+		fs_close(f->fd);
 		free(f->due.meta);
 	}
 	while (s->way_count > 0)
@@ -245,10 +244,9 @@ static int level_fd(struct pack_descent *s, size_t i)
 static int set_due(struct due *due, const struct pack_head *given, struct err *err)
 {
 	struct pack_head head = *given;
-	struct buf copy;
+	struct buf copy = {.max = PACK_HEAD_KEEP};
 
 	head.path = (struct pack_bytes){0};
-	buf_init(&copy, PACK_HEAD_KEEP);
 	if (pack_head_keep(&copy, &due->head, &head, err) != 0)
 		return -1;
 	free(due->meta);
@@ -289,8 +287,7 @@ static void leave(struct pack_descent *s)
 	struct level *f = &s->levels[s->depth - 1];
 
 	settle(s, s->depth - 1);
-	if (f->fd >= 0)
-		close(f->fd);
+	fs_close(f->fd);
 	s->depth--;
 	s->path.len = s->levels[s->depth - 1].path_len;
 }
@@ -334,8 +331,7 @@ static int enter(
 		s->acl = true;
 	if (s->depth > PACK_DESCENT_OPEN + 1) {
 		f = &s->levels[s->depth - 1 - PACK_DESCENT_OPEN];
-		if (f->fd >= 0)
-			close(f->fd);
+		fs_close(f->fd);
 		f->fd = -1;
 	}
 	return 0;

@@ -107,8 +107,7 @@ void pack_extract_free(struct pack_extract *x)
 		return;
 	if (x->open)
 		pack_newfile_drop(&x->file, x->parent);
-	if (x->parent >= 0)
-		close(x->parent);
+	fs_close(x->parent);
 	names_free(x->restore.names);
 	pack_descent_free(x->descent);
 	buf_fini(&x->open_head);
@@ -298,8 +297,7 @@ static void prepare_member(struct pack_extract *x, const struct pack_load *load,
 		    pack_restore_mode(&x->restore, &m->head), &m->head, NULL) != 0 ||
 		write_member(x, load, m, &p->file, behind < 0, p->text) != 0)
 		drop_prepared(x, m);
-	if (behind >= 0)
-		close(behind);
+	fs_close(behind);
 }
 
 void pack_extract_prepare(struct pack_extract *x, struct pack_load *load)
@@ -366,8 +364,7 @@ static int put_file(struct pack_extract *x, struct pack_load *load, struct pack_
 static void close_file(struct pack_extract *x)
 {
 	pack_newfile_drop(&x->file, x->parent);
-	if (x->parent >= 0)
-		close(x->parent);
+	fs_close(x->parent);
 	x->parent = -1;
 	x->open = false;
 }
@@ -540,8 +537,7 @@ static void dress_node(struct pack_extract *x, int dir, const char *name, struct
 			how |= PACK_RESTORE_SYMLINK;
 		missing = pack_restore_meta(&x->restore, fd, how, 0, head, text, sizeof text);
 	}
-	if (fd >= 0)
-		close(fd);
+	fs_close(fd);
 	if (missing != 0)
 		pack_outcome_problem(&x->outcome, path, PACK_OUTCOME_NOTE, text);
 }

@@ -270,8 +270,7 @@ static void open_file(struct pack_stream *s, const struct pack_scan_item *item)
 		return;
 	}
 	s->st = item->st;
-	if (fd >= 0)
-		close(fd);
+	fs_close(fd);
 }
 
 /* Reads attributes and flags, then writes HEAD into the part. Returns as pack_feed_begin. */
@@ -583,7 +582,6 @@ int pack_feed_end(
 
 void pack_feed_drop(struct pack_stream *s)
 {
-	if (s->fd >= 0)
-		close(s->fd);
+	fs_close(s->fd);
 	s->fd = -1;
 }

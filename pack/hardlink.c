@@ -79,8 +79,7 @@ int pack_hardlink_make(const struct pack_hardlink *l, struct stat *there)
 			saved = errno;
 		}
 	}
-	if (fd >= 0)
-		close(fd);
+	fs_close(fd);
 	errno = saved;
 	return got;
 }
@@ -173,8 +172,7 @@ int pack_hardlink_copy(const struct pack_hardlink *l, const struct pack_restore 
 out:
 	saved = errno;
 	pack_newfile_drop(&file, l->dir);
-	if (from >= 0)
-		close(from);
+	fs_close(from);
 	errno = saved;
 	return ret;
 }

@@ -44,23 +44,6 @@ static int derive_payload_key(const uint8_t pack_key[SEAL_KEY_LEN], const uint8_
 	return derive(pack_key, payload_label, digest, sizeof digest, key, err);
 }
 
-/* The wrapping key of an X25519 wrap, from either side. */
-static int wrapping_key(const uint8_t secret[KEY_LEN], const uint8_t other[KEY_LEN],
-	const uint8_t ephemeral[KEY_LEN], const uint8_t public[KEY_LEN], uint8_t key[SEAL_KEY_LEN],
-	struct err *err)
-{
-	uint8_t shared[KEY_LEN], halves[2 * KEY_LEN];
-	int ret = seal_x25519(secret, other, shared, err);
-
-	if (ret == 0) {
-		memcpy(halves, ephemeral, KEY_LEN);
-		memcpy(halves + KEY_LEN, public, KEY_LEN);
-		ret = derive(shared, x25519_label, halves, sizeof halves, key, err);
-	}
-	seal_wipe(shared, sizeof shared);
-	return ret;
-}
-
 /* --- making ---------------------------------------------------------------- */
 
 /* Appends the wrap's last item: the pack key, sealed with the wrapping key. */
@@ -90,7 +73,8 @@ static int put_key_wrap(struct cbor_out *out, const struct key_public *to,
 	int ret = -1;
 
 	if (seal_x25519_new(secret, ephemeral, err) != 0 ||
-		wrapping_key(secret, to->public, ephemeral, to->public, key, err) != 0)
+		seal_wrap_key(secret, to->public, ephemeral, to->public, x25519_label, key, err) !=
+			0)
 		goto out;
 	cbor_put_array(out, 4);
 	cbor_put_uint(out, PACK_WRAP_KEY);
@@ -314,8 +298,8 @@ static int open_by_keys(const struct pack_keyblock *block, const struct pack_sec
 				mine = &with->keys[n];
 		if (mine == NULL)
 			continue;
-		ret = wrapping_key(mine->secret, wrap->ephemeral, wrap->ephemeral,
-			mine->half.public, key, err);
+		ret = seal_wrap_key(mine->secret, wrap->ephemeral, wrap->ephemeral,
+			mine->half.public, x25519_label, key, err);
 		if (ret == 0)
 			ret = unwrap(block, wrap, key, pack_key, err);
 		if (ret == 1)

@@ -54,10 +54,8 @@ void pack_links_free(struct pack_links *l)
 	if (l == NULL)
 		return;
 	free(l->table);
-	if (l->table_fd >= 0)
-		close(l->table_fd);
-	if (l->paths_fd >= 0)
-		close(l->paths_fd);
+	fs_close(l->table_fd);
+	fs_close(l->paths_fd);
 	free(l);
 }
 
@@ -132,14 +130,12 @@ static int rebuild(struct pack_links *l, struct err *err)
 		to.alive++;
 	}
 	free(l->table);
-	if (l->table_fd >= 0)
-		close(l->table_fd);
+	fs_close(l->table_fd);
 	*l = to;
 	return 0;
 failed:
 	free(to.table);
-	if (to.table_fd >= 0)
-		close(to.table_fd);
+	fs_close(to.table_fd);
 	return -1;
 }
 

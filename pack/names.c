@@ -3,7 +3,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "lib/err.h"
 #include "lib/fs.h"
@@ -32,8 +31,7 @@ void pack_names_fini(struct pack_names *names)
 	free(names->runs);
 	names->runs = NULL;
 	names->run_count = 0;
-	if (names->fd >= 0)
-		close(names->fd);
+	fs_close(names->fd);
 	names->fd = -1;
 }
 
@@ -61,12 +59,11 @@ static int spill(struct pack_names *names, struct err *err)
 {
 	const uint32_t *order = (const uint32_t *)(const void *)names->order.data;
 	struct pack_names_run *runs;
-	struct buf out;
+	struct buf out = {.max = 65536 + RECORD_MAX};
 	uint64_t start = names->file_len;
 	size_t i;
 	int result = -1;
 
-	buf_init(&out, 65536 + RECORD_MAX);
 	if (names->fd < 0 && (names->fd = fs_temporary(err)) < 0)
 		return -1;
 	sort_memory(names);

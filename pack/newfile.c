@@ -46,8 +46,7 @@ int pack_newfile_open(struct pack_newfile *file, int dir, mode_t mode, const str
 
 void pack_newfile_drop(struct pack_newfile *file, int dir)
 {
-	if (file->fd >= 0)
-		close(file->fd);
+	fs_close(file->fd);
 	if (file->temporary[0] != 0)
 		unlinkat(dir, file->temporary, 0);
 	file->fd = -1;

@@ -130,8 +130,7 @@ static bool has_sum(int dir, const char *name, const struct pack_outcome_row *ro
 	}
 	free(piece);
 	hash_free(hash);
-	if (fd >= 0)
-		close(fd);
+	fs_close(fd);
 	return n == 0 && memcmp(digest, row->sum, sizeof row->sum) == 0;
 }
 

@@ -4,7 +4,6 @@
  */
 #include "pack/overwrite.h"
 
-
 #include "pack/newfile.h"
 
 /* The precision of the coarsest clock (FAT's), and the last second of a 32-bit one. */

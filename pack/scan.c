@@ -288,8 +288,7 @@ static int look(struct pack_scan *s, struct pack_dir *dir, const char *name, uin
 	if (s->o.skip_known && item->st.st_ino == s->o.skip_ino &&
 		item->st.st_dev == s->o.skip_dev && S_ISREG(item->st.st_mode)) {
 		problem(s, "is the output: left out", 0);
-		if (item->fd >= 0)
-			close(item->fd);
+		fs_close(item->fd);
 		return 2;
 	}
 	if (fd < 0)
@@ -298,8 +297,7 @@ static int look(struct pack_scan *s, struct pack_dir *dir, const char *name, uin
 	return item->self != NULL ? 0 : -1;
 vanished:
 	missing(s, errno);
-	if (fd >= 0)
-		close(fd);
+	fs_close(fd);
 	return 2;
 }
 

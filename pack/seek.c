@@ -493,8 +493,7 @@ static int take_head(struct member *m, struct err *err)
 	m->in.at += r->at;
 	if (pack_head_get(&m->in, &head, err) != 0)
 		return -1;
-	if (head.type != r->head.type || head.path.len != r->head.path.len ||
-		memcmp(head.path.at, r->head.path.at, head.path.len) != 0)
+	if (head.type != r->head.type || !pack_path_same(head.path, r->head.path))
 		return err_set(err, ERR_DAMAGE, "the index does not match the entry");
 	return m->sink->head != NULL ? m->sink->head(m->sink->ctx, &head, err) : 0;
 }

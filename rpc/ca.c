@@ -261,13 +261,12 @@ int rpc_ca_make(const char *key_path, const char *cert_path, const char *label,
 	char subject[NAME_LEN_MAX + 32];
 	struct plan plan = {.subject = subject, .path_len = 1};
 	mbedtls_pk_context key;
-	struct buf pem;
+	struct buf pem = {.max = RPC_FILE_MAX};
 	int status;
 
 	if (name_check("CA", label, err) != 0)
 		return -1;
 	snprintf(subject, sizeof subject, "CN=%s,O=" RPC_ROOT_O, label);
-	buf_init(&pem, RPC_FILE_MAX);
 	mbedtls_pk_init(&key);
 	plan.subject_key = &key;
 	plan.not_before = time(NULL) - RPC_CERT_SKEW_SEC;
@@ -459,12 +458,11 @@ static int check_chain(mbedtls_x509_crt *root, const void *root_der, size_t root
 	mbedtls_x509_crt *chain, const void *pem, size_t len, const char *key_path, struct err *err)
 {
 	mbedtls_pk_context key;
-	struct buf text;
+	struct buf text = {.max = RPC_CHAIN_MAX + 1};
 	uint32_t flags;
 	int status;
 
 	mbedtls_pk_init(&key);
-	buf_init(&text, RPC_CHAIN_MAX + 1);
 	status = buf_add(&text, pem, len, err) != 0 || buf_add(&text, "", 1, err) != 0 ? -1 : 0;
 	if (status == 0 &&
 		((status = mbedtls_x509_crt_parse_der(root, root_der, root_len)) != 0 ||

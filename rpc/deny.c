@@ -194,12 +194,11 @@ static int parse_all(
 int rpc_deny_load(struct rpc_deny *deny, const char *path, struct err *err)
 {
 	struct rpc_deny got;
-	struct buf text;
+	struct buf text = {.max = (size_t)RPC_DENY_MAX * (LINE_MAX_LEN + 1) + 4096};
 	struct err why = {0};
 	int ret;
 
 	rpc_deny_init(&got);
-	buf_init(&text, (size_t)RPC_DENY_MAX * (LINE_MAX_LEN + 1) + 4096);
 	if (file_read_buf(path, &text, NULL, &why) == 0 || why.code == ERR_NOTFOUND)
 		ret = parse_all(&got, path, &text, err);
 	else
@@ -216,11 +215,10 @@ int rpc_deny_load(struct rpc_deny *deny, const char *path, struct err *err)
 
 int rpc_deny_save(const struct rpc_deny *deny, const char *path, struct err *err)
 {
-	struct buf text;
+	struct buf text = {.max = (size_t)RPC_DENY_MAX * (LINE_MAX_LEN + 1)};
 	size_t i;
 	int ret = 0;
 
-	buf_init(&text, (size_t)RPC_DENY_MAX * (LINE_MAX_LEN + 1));
 	for (i = 0; i < count_of(deny) && ret == 0; i++)
 		ret = buf_addf(&text, err, "%s %s %s\n", at(deny, i)->host, at(deny, i)->by.manager,
 			at(deny, i)->by.host);

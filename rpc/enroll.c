@@ -126,10 +126,9 @@ void rpc_renew_serve(struct rpc_ca *ca, struct rpc_call *call, const struct cbor
 {
 	uint8_t mem[RPC_CHAIN_MAX + 32];
 	struct cbor_out out;
-	struct buf chain;
+	struct buf chain = {.max = RPC_CHAIN_MAX};
 	struct err err = {0};
 
-	buf_init(&chain, RPC_CHAIN_MAX);
 	if (rpc_ca_sign(ca, values[0].bytes, values[0].len, rpc_call_peer(call), 0, 0, &chain,
 		    &err) != 0) {
 		rpc_call_fail(call, &err);

@@ -105,11 +105,9 @@ int rpc_join_issue(struct rpc_ca *ca, const struct rpc_identity *id, const char 
 	const char *cert_path, struct err *err)
 {
 	char request[PATH_MAX] = "";
-	struct buf csr, chain;
+	struct buf csr = {.max = RPC_CSR_MAX}, chain = {.max = RPC_CHAIN_MAX};
 	int ret;
 
-	buf_init(&csr, RPC_CSR_MAX);
-	buf_init(&chain, RPC_CHAIN_MAX);
 	ret = make_request(key_path, request, &csr, err);
 	if (ret == 0)
 		ret = rpc_ca_sign(ca, csr.data, csr.len, id, 0, 0, &chain, err);
@@ -176,10 +174,9 @@ static int check_identity(const struct rpc_join *j, const struct rpc_enroll_resu
 
 static int write_ca(struct rpc_join *j, const void *der, size_t len, struct err *err)
 {
-	struct buf pem;
+	struct buf pem = {.max = RPC_FILE_MAX};
 	int ret;
 
-	buf_init(&pem, RPC_FILE_MAX);
 	ret = rpc_ca_pem(der, len, &pem, err);
 	if (ret == 0)
 		ret = file_write(j->paths.ca, pem.data, pem.len, 0644, err);
@@ -235,12 +232,11 @@ static int install_renewed(struct rpc_join *j, const uint8_t *bytes, size_t len,
 	struct rpc_identity after;
 	uint8_t digest[RPC_DIGEST_LEN];
 	struct cbormap_value chain;
-	struct buf root;
+	struct buf root = {.max = RPC_CA_DER_MAX};
 	int ret;
 
 	if (cbormap_get(&chain, certificate_fields, bytes, len, err) != 0)
 		return -1;
-	buf_init(&root, RPC_CA_DER_MAX);
 	ret = rpc_ca_der(j->paths.ca, &root, digest, err);
 	if (ret == 0)
 		ret = rpc_cert_info(j->paths.cert, &before, err);

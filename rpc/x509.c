@@ -69,10 +69,9 @@ int rpc_x509_fail(struct err *err, enum err_code code, int mbedtls_code, const c
 
 int rpc_x509_load_chain(void *chain, const char *path, struct err *err)
 {
-	struct buf pem;
+	struct buf pem = {.max = RPC_FILE_MAX};
 	int status = rpc_x509_start(err);
 
-	buf_init(&pem, RPC_FILE_MAX);
 	if (status == 0 && (status = file_read_buf(path, &pem, NULL, err)) == 0) {
 		status = mbedtls_x509_crt_parse(chain, pem.data, pem.len + 1);
 		if (status > 0)
@@ -97,11 +96,10 @@ int rpc_x509_parse_key(void *key, const void *bytes, size_t len, struct err *err
 
 int rpc_x509_load_key(void *key, const char *path, struct err *err)
 {
-	struct buf pem;
+	struct buf pem = {.max = RPC_FILE_MAX};
 	struct stat st;
 	int status = rpc_x509_start(err);
 
-	buf_init(&pem, RPC_FILE_MAX);
 	if (status == 0)
 		status = file_read_buf(path, &pem, &st, err);
 	if (status == 0)

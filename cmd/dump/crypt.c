@@ -27,19 +27,11 @@ static const uint8_t wrap_nonce[SEAL_NONCE_LEN];
 static struct gcm *wrap_seal(const uint8_t *secret, const uint8_t *other, const uint8_t *ephemeral,
 	const uint8_t *public, const char *label, struct err *err)
 {
-	uint8_t shared[KEY_LEN], info[64 + 2 * KEY_LEN], key[SEAL_KEY_LEN];
-	size_t len = strlen(label);
+	uint8_t key[SEAL_KEY_LEN];
 	struct gcm *seal = NULL;
 
-	memcpy(info, label, len);
-	memcpy(info + len, ephemeral, KEY_LEN);
-	memcpy(info + len + KEY_LEN, public, KEY_LEN);
-	if (seal_x25519(secret, other, shared, err) != 0)
-		return NULL;
-	if (seal_hkdf(shared, sizeof shared, "", 0, info, len + 2 * KEY_LEN, key, sizeof key,
-		    err) == 0)
+	if (seal_wrap_key(secret, other, ephemeral, public, label, key, err) == 0)
 		seal = gcm_new(key, SEAL_KEY_LEN, err);
-	seal_wipe(shared, sizeof shared);
 	seal_wipe(key, sizeof key);
 	return seal;
 }
@@ -164,11 +156,10 @@ struct dump_keys {
 
 struct dump_keys *dump_keys_new(const struct key_secret *keys, size_t count, struct err *err)
 {
-	struct dump_keys *k = calloc(1, sizeof *k);
+	struct dump_keys *k = mem_new(sizeof *k, err);
 
-	if (k == NULL || (k->keys = calloc(count + 1, sizeof *keys)) == NULL) {
+	if (k == NULL || (k->keys = mem_new((count + 1) * sizeof *keys, err)) == NULL) {
 		free(k);
-		err_set(err, ERR_NOMEM, "out of memory");
 		return NULL;
 	}
 	if (count > 0)

@@ -165,15 +165,6 @@ void dump_fanout_free(struct dump_fanout *f)
 
 /* --- work with all stores in parallel --------------------------------------- */
 
-static size_t count_bits(uint32_t set)
-{
-	size_t n = 0;
-
-	for (; set != 0; set &= set - 1)
-		n++;
-	return n;
-}
-
 static void *run_work(void *arg)
 {
 	struct copy *copy = arg;
@@ -222,7 +213,7 @@ static void work_all(struct dump_fanout *f, uint32_t set, work_one *work, size_t
 	size_t i;
 
 	f->work = work;
-	f->working = count_bits(set);
+	f->working = (size_t)__builtin_popcount(set);
 	f->good = 0;
 	for (i = 0; i < f->o.count; i++) {
 		struct copy *copy = &f->copies[i];
@@ -232,7 +223,7 @@ static void work_all(struct dump_fanout *f, uint32_t set, work_one *work, size_t
 		copy->error = (struct err){0};
 		if (!copy->works)
 			continue;
-		copy->threaded = count_bits(set) > 1 &&
+		copy->threaded = (set & (set - 1)) != 0 &&
 				 pthread_create(&copy->thread, NULL, run_work, copy) == 0;
 		if (!copy->threaded)
 			run_work(copy);
@@ -352,7 +343,6 @@ static void put_once(struct dump_fanout *f, struct store_parcel *parcel, uint32_
 static void wait_room(
 	struct dump_fanout *f, struct store_parcel *parcel, uint32_t *to, int64_t since_ms)
 {
-	size_t i = 0;
 	struct copy *copy;
 	struct err why = {0};
 	int64_t before = f->o.now_ms();
@@ -360,10 +350,8 @@ static void wait_room(
 	int ret;
 
 	assert(*to != 0);
-	while (!(*to >> i & 1))
-		i++;
-	copy = &f->copies[i];
-	spare = f->alive - count_bits(*to) >= f->o.wanted;
+	copy = &f->copies[__builtin_ctz(*to)];
+	spare = f->alive - (size_t)__builtin_popcount(*to) >= f->o.wanted;
 	ret = store_put(copy->store, parcel, SLICE_MS, &why);
 	if (spare)
 		copy->held_up_ms += f->o.now_ms() - before;
@@ -376,7 +364,7 @@ static void wait_room(
 	else if (ret == STORE_NO_ROOM && f->o.now_ms() - since_ms > DUMP_STALL_MS)
 		leave_for(f, copy, "it made no progress");
 	if (ret != STORE_NO_ROOM || is_behind(f, copy))
-		*to &= ~((uint32_t)1 << i);
+		*to &= *to - 1;
 }
 
 int dump_fanout_put(

@@ -142,14 +142,13 @@ bool dump_named_is(struct dump_named *n, const struct store_dump *d, int64_t whe
 int dump_named_none(const struct dump_named *n, const char *text, struct err *err)
 {
 	char agent[ESC_MAX(STORE_NAME_MAX)], name[ESC_MAX(STORE_NAME_MAX)];
-	struct buf list;
+	struct buf list = {.max = SIZE_MAX};
 	size_t i;
 	int ret = 0;
 
 	if (n->other_count == 0)
 		return err_set(
 			err, ERR_NOTFOUND, "%s: no such dump (fdump dumps lists them)", text);
-	buf_init(&list, SIZE_MAX);
 	for (i = 0; i < n->other_count && i < DUMP_NAMED_OTHERS && ret == 0; i++) {
 		esc_name(agent, sizeof agent, n->others[i].agent, strlen(n->others[i].agent));
 		esc_name(name, sizeof name, n->others[i].name, strlen(n->others[i].name));

@@ -231,13 +231,12 @@ int dump_before_read(struct dump_before *b, struct store *store, const char *age
 {
 	const struct store_filter filter = {.agent = agent, .name = name};
 	const struct dump_row *last = NULL, *full = NULL, *row;
-	struct buf rows;
+	struct buf rows = {.max = SIZE_MAX};
 	size_t i;
 	int ret;
 
 	*b = (struct dump_before){.ahead = 0};
 	buf_init(&b->records, SIZE_MAX);
-	buf_init(&rows, SIZE_MAX);
 	ret = dump_order_read(store, &filter, &rows, &b->records, err);
 	row = (const struct dump_row *)(const void *)rows.data;
 	for (i = 0; ret == 0 && i < rows.len / sizeof *row; i++, row++) {

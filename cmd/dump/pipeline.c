@@ -674,15 +674,13 @@ static int add_lost(struct backup *b, const struct buf *missing, struct err *err
 static int commit(struct backup *b, struct err *err)
 {
 	struct dump_previous_out *last = b->last_out;
-	struct buf record, missing;
+	struct buf record = {.max = STORE_DUMP_MAX}, missing = {.max = SIZE_MAX};
 	int got;
 
 	b->result->statuses += b->walk.missing;
 	if (b->result->entries == 0 && b->walk.missing > 0)
 		return err_set(
 			err, ERR_NOTFOUND, "none of the given paths can be read: no dump was made");
-	buf_init(&record, STORE_DUMP_MAX);
-	buf_init(&missing, SIZE_MAX);
 	got = make_record(b, &record, err);
 	if (got == 0)
 		got = dump_fanout_commit(b->o->copies, record.data, record.len,
@@ -728,15 +726,13 @@ int dump_pipeline_run(const struct dump_pipeline_options *options,
 {
 	struct backup b = {.o = options, .result = result};
 	size_t worker_count = options->threads, job_count = worker_count * 2 + 2, i;
-	struct dump_job **jobs = calloc(job_count, sizeof *jobs);
-	struct worker **workers = calloc(worker_count, sizeof *workers);
+	struct dump_job **jobs = mem_new(job_count * sizeof *jobs, err);
+	struct worker **workers = mem_new(worker_count * sizeof *workers, err);
 	int got = -1;
 
 	*result = (struct dump_pipeline_result){0};
-	if (jobs == NULL || workers == NULL)
-		err_set(err, ERR_NOMEM, "out of memory");
-	else if (backup_init(&b, err) == 0 &&
-		 run_lanes(&b, jobs, job_count, workers, worker_count, err) == 0)
+	if (jobs != NULL && workers != NULL && backup_init(&b, err) == 0 &&
+		run_lanes(&b, jobs, job_count, workers, worker_count, err) == 0)
 		got = commit(&b, err);
 	result->problems += b.walk.untold;
 	for (i = 0; jobs != NULL && i < job_count; i++)

@@ -128,16 +128,15 @@ void dump_previous_piece(struct dump_previous_out *o, const void *piece, size_t 
 int dump_previous_commit(
 	struct dump_previous_out *o, const uint8_t dump[STORE_DUMP_ID], struct err *err)
 {
-	struct file_head head = {.magic = MAGIC};
 	int got = 0;
 
-	memcpy(head.domain, o->head.domain, STORE_DOMAIN_LEN);
-	memcpy(head.dump, dump, STORE_DUMP_ID);
+	o->head.magic = MAGIC;
+	memcpy(o->head.dump, dump, STORE_DUMP_ID);
 	if (o->why.code != ERR_NONE) {
 		*err = o->why;
 		got = -1;
 	} else if (fflush(o->file) != 0 ||
-		   pwrite(fileno(o->file), &head, sizeof head, 0) != sizeof head ||
+		   pwrite(fileno(o->file), &o->head, sizeof o->head, 0) != sizeof o->head ||
 		   rename(o->temporary, o->path) != 0) {
 		got = err_errno(err, errno, "%s", o->path);
 	}
@@ -349,11 +348,10 @@ static void enter(struct dump_previous *l, uint64_t sum, size_t piece, size_t nu
 static size_t go_through(struct dump_previous *l, bool entered)
 {
 	struct piece_head head;
-	struct buf stats;
+	struct buf stats = {.max = STATS_MAX * sizeof(struct dump_stat)};
 	uint64_t at = sizeof l->head;
 	size_t count = 0, i, n;
 
-	buf_init(&stats, STATS_MAX * sizeof(struct dump_stat));
 	for (n = 0; n < SLOT_PIECES && read_at(l, at, &head, sizeof head); n++) {
 		size_t len = head.count * sizeof(struct dump_stat);
 		uint8_t *room;

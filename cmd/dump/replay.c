@@ -209,7 +209,7 @@ static bool inherit(struct dump_replay *r, struct pack_head *head, bool *changed
 	if (heir == NULL || !heir->done)
 		return true;
 	path = pack_heirs_path(r->o.heirs, heir);
-	if (path.len == head->path.len && memcmp(path.at, head->path.at, path.len) == 0) {
+	if (pack_path_same(path, head->path)) {
 		r->heir = heir;
 		return false;
 	}
@@ -220,8 +220,7 @@ static bool inherit(struct dump_replay *r, struct pack_head *head, bool *changed
 
 static bool is_in(const struct dump_replay *r, struct pack_bytes path, const struct way *way)
 {
-	return path.len > way->path_len && path.at[way->path_len] == '/' &&
-	       memcmp(path.at, r->ways_path.data, way->path_len) == 0;
+	return pack_path_in(path, (struct pack_bytes){r->ways_path.data, way->path_len});
 }
 
 static struct way *ways_of(struct dump_replay *r, size_t *count)
@@ -706,10 +705,10 @@ static int make_workers(struct dump_replay *r, struct err *err)
 	unsigned i;
 
 	r->taker = dump_taker_new(r->o.source, err);
-	r->takers = calloc(r->o.threads, sizeof(struct dump_taker *));
+	r->takers = mem_new(r->o.threads * sizeof(struct dump_taker *), err);
 	r->cache = dump_cache_new(CACHE, err);
 	if (r->taker == NULL || r->takers == NULL || r->cache == NULL)
-		return err->code != ERR_NONE ? -1 : err_set(err, ERR_NOMEM, "out of memory");
+		return -1;
 	for (i = 0; i < r->o.threads; i++)
 		if ((r->takers[i] = dump_taker_new(r->o.source, err)) == NULL)
 			return -1;

@@ -35,9 +35,11 @@ struct dump_source {
 	struct store_marks healed_met;
 };
 
-static struct dump_source *source_new(struct dump_keys *keys, struct err *err)
+struct dump_source *dump_source_new(
+	struct store *const *stores, size_t count, struct dump_keys *keys, struct err *err)
 {
 	struct dump_source *s = mem_new(sizeof *s, err);
+	size_t i;
 
 	if (s == NULL)
 		return NULL;
@@ -46,35 +48,12 @@ static struct dump_source *source_new(struct dump_keys *keys, struct err *err)
 	buf_init(&s->pieces, SIZE_MAX);
 	buf_init(&s->healed, DUMP_HEALED_MAX * sizeof(struct dump_healed));
 	mutex_init(&s->lock);
-	return s;
-}
-
-struct dump_source *dump_source_new(
-	struct store *const *stores, size_t count, struct dump_keys *keys, struct err *err)
-{
-	struct dump_source *s = source_new(keys, err);
-	size_t i;
-
-	if (s == NULL)
-		return NULL;
 	for (i = 0; i < count; i++)
 		if (store_is_open(stores[i])) {
 			s->stores[s->count] = stores[i];
 			s->bits[s->count++] = (uint32_t)1 << i;
 		}
 	assert(s->count > 0);
-	return s;
-}
-
-struct dump_source *dump_source_share(const struct dump_source *source, struct err *err)
-{
-	struct dump_source *s = source_new(source->keys, err);
-
-	if (s == NULL)
-		return NULL;
-	s->count = source->count;
-	memcpy(s->stores, source->stores, sizeof s->stores);
-	memcpy(s->bits, source->bits, sizeof s->bits);
 	return s;
 }
 
@@ -261,12 +240,11 @@ static int by_order(const void *a, const void *b)
 int dump_source_dumps(struct dump_source *s, dump_each_dump *each, void *ctx, struct err *err)
 {
 	struct side sides[STORES_MAX];
-	struct buf all;
+	struct buf all = {.max = SIZE_MAX};
 	struct dump_row *d;
 	size_t i;
 	int got;
 
-	buf_init(&all, SIZE_MAX);
 	ask_each(s, UINT32_MAX, sides, list_store);
 	got = merge_all(s, sides, &all, err);
 	d = (struct dump_row *)(void *)all.data;
@@ -471,10 +449,9 @@ static int load_pieces(struct dump_source *s, struct err *err)
 {
 	size_t want = s->dump.manifest_chunks * STORE_ID_LEN, i;
 	struct dump_taker *t = dump_taker_new(s, err);
-	struct buf piece;
+	struct buf piece = {.max = STORE_CONTENT_MAX};
 	int got = t != NULL ? 0 : -1;
 
-	buf_init(&piece, STORE_CONTENT_MAX);
 	for (i = 0; got == 0 && s->pieces.len < want && i < s->dump.list_count; i++)
 		got = load_piece(s, t, s->dump.lists + i * STORE_ID_LEN, &piece, err);
 	if (got == 0 && s->pieces.len < want)
@@ -617,12 +594,10 @@ int dump_taker_chunk(struct dump_taker *t, const uint8_t *id, struct buf *out, s
 void dump_taker_ahead(struct dump_taker *t, const uint8_t *ids, size_t count)
 {
 	struct dump_source *s = t->source;
-	struct buf left, lacks;
+	struct buf left = {.max = SIZE_MAX}, lacks = {.max = SIZE_MAX};
 	struct err why = {0};
 	size_t i;
 
-	buf_init(&left, SIZE_MAX);
-	buf_init(&lacks, SIZE_MAX);
 	for (i = 0; i < s->count && count > 0; i++) {
 		struct buf used = left;
 

@@ -24,9 +24,6 @@ struct err;
  * borrowed. NULL with err set: out of memory. */
 struct dump_source *dump_source_new(
 	struct store *const *stores, size_t count, struct dump_keys *keys, struct err *err);
-/* Another source on the same stores, to choose another dump; free it before the first. NULL with
- * err set: out of memory. */
-struct dump_source *dump_source_share(const struct dump_source *source, struct err *err);
 void dump_source_free(struct dump_source *source);
 
 /* What to do about chunks that are not available. */

@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -20,58 +21,61 @@
 
 /* --- making --------------------------------------------------------------- */
 
-/* Whether a directory is empty. Returns 1, 0, or -1 with errno set. */
-static int is_empty(int dir)
+/* Whether a directory is empty. Returns 0, or -1 with err set. */
+static int check_empty(const char *path, struct err *err)
 {
-	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), empty = 1;
-	DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
+	DIR *d = opendir(path);
 	const struct dirent *e;
+	bool empty = true;
 
 	if (d == NULL)
-		return -1;
+		return err_errno(err, errno, "%s", path);
 	while (empty && (e = readdir(d)) != NULL)
 		empty = strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0;
 	closedir(d);
-	return empty;
+	return empty ? 0 : err_set(err, ERR_EXISTS, "%s: is not empty", path);
 }
 
-/* An existing directory keeps its owner and mode: it may be a mount point. */
-static int make_folders(const char *path, struct err *err)
+/* Sets *made if the folders are ours, even if it fails. An existing directory keeps its owner and
+ * mode: it may be a mount point. Returns 0, or -1 with err set. */
+static int make_folders(const char *path, bool *made, struct err *err)
 {
 	static const char *const names[] = {"volumes", "index"};
-	int dir = -1, fd, empty, ret = -1;
+	int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), fd, ret = 0;
 	size_t i;
 
-	if (mkdir(path, 0700) != 0 && errno != EEXIST)
+	if (dir < 0)
 		return err_errno(err, errno, "%s", path);
-	dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	empty = dir >= 0 ? is_empty(dir) : -1;
-	if (empty == 0) {
-		err_set(err, ERR_EXISTS, "%s: is not empty", path);
-		goto out;
-	}
-	if (empty < 0) {
-		err_errno(err, errno, "%s", path);
-		goto out;
-	}
-	for (i = 0; i < sizeof names / sizeof *names; i++) {
+	for (i = 0; i < sizeof names / sizeof *names && ret == 0; i++) {
 		fd = -1;
-		if (mkdirat(dir, names[i], 0700) != 0 ||
+		if (mkdirat(dir, names[i], 0700) != 0)
+			ret = -1;
+		else
+			*made = true;
+		if (ret != 0 ||
 			(fd = openat(dir, names[i],
 				 O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)) < 0 ||
-			fs_own(fd, dir) != 0) {
-			err_errno(err, errno, "%s/%s", path, names[i]);
-			if (fd >= 0)
-				close(fd);
-			goto out;
-		}
-		close(fd);
+			fs_own(fd, dir) != 0)
+			ret = err_errno(err, errno, "%s/%s", path, names[i]);
+		if (fd >= 0)
+			close(fd);
 	}
-	ret = 0;
-out:
-	if (dir >= 0)
-		close(dir);
+	close(dir);
 	return ret;
+}
+
+/* Removes what engine_make has made before it failed, so that it can be called again. */
+static void unmake(const char *path)
+{
+	static const char *const names[] = {
+		"fdump-store", "identity", "index/data.mdb", "index/lock.mdb", "index", "volumes"};
+	char file[ENGINE_PATH_MAX];
+	size_t i;
+
+	for (i = 0; i < sizeof names / sizeof *names; i++) {
+		engine_path(file, path, names[i]);
+		remove(file);
+	}
 }
 
 /* Without this row an index counts as lost. */
@@ -92,20 +96,28 @@ int engine_make(const char *path, uint64_t reserve, struct err *err)
 {
 	uint8_t uid[STORE_UID_LEN], public[SEAL_SIGN_LEN], secret[SEAL_SIGN_LEN];
 	char index[ENGINE_PATH_MAX];
-	struct db *db;
+	struct db *db = NULL;
+	bool folder = mkdir(path, 0700) == 0, made = false;
 	int got = -1;
 
-	if (seal_random(uid, sizeof uid, err) != 0 || seal_sign_new(secret, public, err) != 0 ||
-		make_folders(path, err) != 0)
+	if (!folder && errno != EEXIST)
+		return err_errno(err, errno, "%s", path);
+	if (!folder && check_empty(path, err) != 0)
 		return -1;
 	engine_path(index, path, "index");
-	db = store_index_open(index, true, err);
+	if (seal_random(uid, sizeof uid, err) == 0 && seal_sign_new(secret, public, err) == 0 &&
+		make_folders(path, &made, err) == 0)
+		db = store_index_open(index, true, err);
 	/* The file that makes it a store comes last. */
 	if (db != NULL && put_first_meta(db, err) == 0 &&
 		engine_write_identity(path, secret, err) == 0 &&
 		engine_write_about(path, uid, public, reserve, err) == 0)
 		got = 0;
 	db_close(db);
+	if (got != 0 && made)
+		unmake(path);
+	if (got != 0 && folder)
+		rmdir(path);
 	seal_wipe(secret, sizeof secret);
 	return got;
 }

@@ -277,7 +277,7 @@ int ui_dump_another(
 	struct ui_dump *d, const struct ui_dump *first, const char *dump, struct err *err)
 {
 	d->o = first->o;
-	d->source = dump_source_share(first->source, err);
+	d->source = dump_source_new(first->stores.stores, first->stores.count, first->keys, err);
 	return d->source != NULL ? choose(d, dump, err) : -1;
 }
 
