@@ -83,8 +83,9 @@ struct rpc_client {
 	unsigned flying;
 	bool was_up, shut;
 	int64_t progress_ms;
-	int64_t lost_at;  /* when the last connection was lost */
-	int64_t close_at; /* 0: not closing */
+	bool only_greeted; /* a greeting was the only progress since then */
+	int64_t lost_at;   /* when the last connection was lost */
+	int64_t close_at;  /* 0: not closing */
 
 	/* The greeting is kept once it has been answered, and is sent again at the
 	 * beginning of each connection, before anything else. */
@@ -105,6 +106,7 @@ static void kick(void *client)
 static void progress(struct rpc_client *c)
 {
 	c->progress_ms = rpc_loop_now_ms(c->loop);
+	c->only_greeted = false;
 }
 
 /* --- Jobs --- */
@@ -271,7 +273,9 @@ static void on_greeted(void *arg, const struct err *err)
 
 	c->greeting_flying = false;
 	if (err == NULL) {
-		progress(c);
+		if (!c->only_greeted)
+			progress(c);
+		c->only_greeted = true;
 		kick(c);
 	} else if (c->conn == NULL || rpc_conn_is_lost(c->conn)) {
 		return;

@@ -91,7 +91,7 @@ do_tsan() {
 do_valgrind() {
 	want valgrind
 	packaging/quickstart.sh --deps libcmocka-dev python3 tzdata valgrind
-	local build=$logs/gcc t name count=0
+	local build=$logs/gcc t name failed="" count=0
 	[ -x "$build/fdump" ] || BUILD=$build CC=gcc test/run.sh -N
 	local valgrind="valgrind -q --error-exitcode=99 --leak-check=full --child-silent-after-fork=yes"
 	for t in "$build"/test/unit-*; do
@@ -102,7 +102,7 @@ do_valgrind() {
 		unit-store-*) continue ;; # no address space for the index's map
 		esac
 		echo "== $name"
-		$valgrind "$t"
+		$valgrind "$t" || failed="$failed $t"
 		count=$((count + 1))
 	done
 	printf '#!/bin/sh\nexec %s "%s" "$@"\n' "$valgrind" "$build/fdump" >"$scratch/fdump"
@@ -113,11 +113,13 @@ do_valgrind() {
 			[ "${t##*/}" != list-seek.sh ] || continue # counts bytes read
 			! grep -q 'store init' "$t" || continue    # as unit-store-*
 			echo "== $t"
-			FDUMP=$scratch/fdump SRC=$PWD BUILD=$build bash "$t" || [ $? = 77 ]
+			FDUMP=$scratch/fdump SRC=$PWD BUILD=$build bash "$t" || [ $? = 77 ] ||
+				failed="$failed $t"
 			count=$((count + 1))
 		done
 	done
-	echo "$count programs"
+	echo "$count programs${failed:+, failed:$failed}"
+	[ -z "$failed" ]
 }
 
 do_fuzz() {
@@ -191,13 +193,14 @@ in_root() {
 		cd /fdump
 		packaging/quickstart.sh
 		packaging/quickstart.sh --deps
-		test/run.sh
+		bad=0
+		test/run.sh || bad=1
 		echo "== clang"
-		BUILD=build/clang CC=clang test/run.sh
+		BUILD=build/clang CC=clang test/run.sh || bad=1
 		echo "== as a user"
 		chown -R nobody build
-		cd /fdump
-		setpriv --reuid=nobody --regid=nogroup --clear-groups env HOME=/tmp test/run.sh'
+		setpriv --reuid=nobody --regid=nogroup --clear-groups env HOME=/tmp test/run.sh || bad=1
+		exit $bad'
 }
 
 do_debian12() {

@@ -551,6 +551,40 @@ static void *start_one_more(void *arg)
 }
 
 /* Calls that wait for an answer, and calls that wait for room. */
+static void end_it(void *arg, const struct rpc_client_answer *answer)
+{
+	atomic_store((atomic_int *)arg, answer->err != NULL ? (int)answer->err->code : -1);
+}
+
+/* Each connection is lost before the request is answered: that the greeting is answered each time
+ * is no progress. */
+static void greetings_are_no_progress(void **unused)
+{
+	struct server s;
+	struct rpc_client *c;
+	atomic_int ended = 0;
+	uint8_t mem[64];
+	struct rpc_client_request r = {.method = PEER_EARLY, .greeting = true};
+	struct err err = {0};
+	int64_t from;
+
+	(void)unused;
+	server_start(&s, NULL, 0);
+	c = open_as("a1", "s1", s.port, (struct rpc_client_opts){.patience_ms = 600});
+	r.params = mem;
+	r.len = number_params(mem, "ms", 0);
+	assert_int_equal(rpc_client_call(c, &r, NULL, NULL, &err), 0);
+	r = number_request(PEER_SLEEP, mem, "ms", 60000);
+	r.done = end_it;
+	r.arg = &ended;
+	assert_non_null(rpc_client_start(c, &r, &err));
+	for (from = now_ms(); atomic_load(&ended) == 0 && now_ms() < from + 10000; sleep_ms(200))
+		server_cut(&s);
+	assert_int_equal(atomic_load(&ended), ERR_TIMEOUT);
+	rpc_client_close(c, 0);
+	server_stop(&s);
+}
+
 static void cancel_wakes_all(void **unused)
 {
 	struct server s;
@@ -712,6 +746,7 @@ int main(void)
 		cmocka_unit_test(a_server_that_never_comes),
 		cmocka_unit_test(a_refusal_is_final),
 		cmocka_unit_test(a_slow_server),
+		cmocka_unit_test(greetings_are_no_progress),
 		cmocka_unit_test(cancel_wakes_all),
 		cmocka_unit_test(close_has_a_deadline),
 		cmocka_unit_test(a_look_up_that_hangs),
