@@ -176,25 +176,22 @@ static int judge_sum(
 	return fault(load, m, PACK_WRONG, PACK_SUM_WRONG, err);
 }
 
-/* Checks everything that depends on the TAIL, except the checksum. */
-static int judge(
-	struct pack_load *load, struct pack_member *m, const struct content *c, struct err *err)
+enum pack_verdict pack_load_judge(const struct pack_head *head, const struct pack_tail *tail,
+	uint64_t size, uint64_t holes, struct err *why)
 {
-	struct err why = {0};
-
-	if (m->verdict != PACK_GOOD)
-		return 0;
-	if (pack_tail_fits(&m->head, &m->tail, &why) != 0)
-		return fault(load, m, PACK_REFUSED, why.message, err);
-	if (c->size > 0 && !pack_type_has_content(m->head.type))
-		return fault(load, m, PACK_REFUSED, "content in an entry that can't have any", err);
-	if (!m->tail.has_content)
-		return 0;
-	if (!m->tail.sparse && c->holes > PACK_HOLES_MAX)
-		return fault(load, m, PACK_WRONG, PACK_HOLES_WRONG, err);
-	if (c->size != m->tail.size)
-		return fault(load, m, PACK_WRONG, "size does not match the content", err);
-	return 0;
+	if (pack_tail_fits(head, tail, why) != 0)
+		return PACK_REFUSED;
+	if (!tail->has_content && size > 0) {
+		err_set(why, ERR_FORMAT, "content in an entry that can't have any");
+		return PACK_REFUSED;
+	}
+	if (tail->has_content && (size != tail->size || size > PACK_CONTENT_MAX))
+		err_set(why, ERR_FORMAT, "size does not match the content");
+	else if (tail->has_content && !tail->sparse && holes > PACK_HOLES_MAX)
+		err_set(why, ERR_FORMAT, PACK_HOLES_WRONG);
+	else
+		return PACK_GOOD;
+	return PACK_WRONG;
 }
 
 /* Verifies a member's content: now, or if it is in one piece, later together with others. */
@@ -248,6 +245,7 @@ static int decode_entry(
 	const uint8_t *start = in->at;
 	struct err why = {0};
 	struct content content;
+	enum pack_verdict verdict;
 	int got;
 
 	got = pack_head_get(in, &m.head, &why);
@@ -268,10 +266,13 @@ static int decode_entry(
 	got = pack_tail_get(in, &m.tail, &why);
 	if (got < 0)
 		return broken(load, start, why.message, err);
-	if (got > 0 && m.verdict == PACK_GOOD &&
-		fault(load, &m, PACK_REFUSED, why.message, err) != 0)
+	verdict = PACK_REFUSED;
+	if (got == 0)
+		verdict = pack_load_judge(&m.head, &m.tail, content.size, content.holes, &why);
+	if (m.verdict == PACK_GOOD && verdict != PACK_GOOD &&
+		fault(load, &m, verdict, why.message, err) != 0)
 		return -1;
-	if (judge(load, &m, &content, err) != 0 || prove(load, &m, &content, digest, err) != 0)
+	if (prove(load, &m, &content, digest, err) != 0)
 		return -1;
 	if (load->want_meta && m.verdict != PACK_REFUSED && add_meta(load, &m, err) != 0)
 		return -1;

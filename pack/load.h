@@ -85,7 +85,6 @@ struct pack_load {
 	bool lost_open; /* the entry that was open before is lost */
 	bool lead_live; /* the lead belongs to the open entry */
 	enum pack_verdict lead_verdict;
-	const char *lead_reason;
 	bool usable; /* members and trail may be used */
 };
 
@@ -111,6 +110,11 @@ int pack_load_decode(
  * borrowed from `lent`. */
 int pack_load_item(
 	const struct pack_load *load, struct cbor_in *in, struct pack_item *item, struct err *err);
+
+/* Checks everything that depends on the TAIL, except the checksum. size, holes: of the content.
+ * why is set unless the result is PACK_GOOD. */
+enum pack_verdict pack_load_judge(const struct pack_head *head, const struct pack_tail *tail,
+	uint64_t size, uint64_t holes, struct err *why);
 
 /* The whole entries that begin in the block. Borrowed. */
 struct pack_member *pack_load_members(struct pack_load *load, size_t *count);

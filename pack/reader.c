@@ -239,7 +239,7 @@ static int complete(struct pack_reader *r, uint64_t block, uint32_t at, const ui
 	return buf_add(&r->seen, meta, meta_len, err);
 }
 
-/* Counts the content of the open entry in this load. */
+/* Counts the content of the open entry in this load, up to the first byte too many. */
 static void add_content(
 	struct pack_reader *r, const struct pack_load *load, uint32_t from, uint32_t end)
 {
@@ -247,11 +247,10 @@ static void add_content(
 	struct cbor_in in;
 
 	cbor_in_init(&in, load->raw + from, end - from);
-	while (pack_load_item(load, &in, &item, NULL) == 0 && item.kind < PACK_ITEM_TAIL) {
+	while (r->size <= PACK_CONTENT_MAX && pack_load_item(load, &in, &item, NULL) == 0 &&
+		item.kind < PACK_ITEM_TAIL) {
 		r->size += item.kind == PACK_ITEM_DATA ? item.data.len : item.hole;
 		r->holes += item.kind == PACK_ITEM_HOLE ? item.hole : 0;
-		if (r->size > PACK_CONTENT_MAX)
-			r->verdict = PACK_WRONG;
 	}
 }
 
@@ -261,34 +260,23 @@ static int end_open(struct pack_reader *r, struct pack_load *load, struct err *e
 	const struct pack_tail *tail = &load->lead_tail;
 	uint8_t mem[PACK_TAIL_ROOM];
 	struct cbor_out out;
-	const char *reason = NULL;
+	struct err why = {0};
+	const char *reason = why.message;
 
 	r->open = false;
-	load->lead_verdict = r->verdict;
+	load->lead_verdict = PACK_REFUSED;
 	if (r->verdict == PACK_REFUSED)
 		return 0;
+	load->lead_verdict = pack_load_judge(&r->head, tail, r->size, r->holes, &why);
 	if (load->lead_refused) {
 		load->lead_verdict = PACK_REFUSED;
 		reason = pack_load_text(load, load->lead_why);
-	} else if (pack_tail_fits(&r->head, tail, NULL) != 0) {
-		load->lead_verdict = PACK_REFUSED;
-		reason = "its TAIL does not match its HEAD";
-	} else if (tail->has_content && (r->size != tail->size || r->verdict == PACK_WRONG)) {
-		load->lead_verdict = PACK_WRONG;
-		reason = "size does not match the content";
-	} else if (tail->has_content && !tail->sparse && r->holes > PACK_HOLES_MAX) {
-		load->lead_verdict = PACK_WRONG;
-		reason = PACK_HOLES_WRONG;
-	} else if (tail->has_content && r->prove &&
+	} else if (load->lead_verdict == PACK_GOOD && tail->has_content && r->prove &&
 		   memcmp(load->lead_sum, tail->sum, HASH_LEN) != 0) {
 		load->lead_verdict = PACK_WRONG;
 		reason = PACK_SUM_WRONG;
-	} else if (!tail->has_content && r->size > 0) {
-		load->lead_verdict = PACK_REFUSED;
-		reason = "content in an entry that can't have any";
 	}
-	load->lead_reason = reason;
-	if (reason != NULL)
+	if (load->lead_verdict != PACK_GOOD)
 		report_lost(r, r->open_at, r->head.path, reason);
 	if (load->lead_verdict == PACK_REFUSED) {
 		r->gap = r->damaged = true;

@@ -29,6 +29,7 @@ static void remote_init(struct store *s)
 	struct remote *r = (struct remote *)s;
 	size_t i;
 
+	rpc_deny_init(&r->deny);
 	mutex_init(&r->lock);
 	pthread_cond_init(&r->change, NULL);
 	buf_init(&r->record, STORE_DUMP_MAX);
@@ -60,8 +61,11 @@ static int dial(struct remote *r, const struct store_address *to, struct err *er
 {
 	static struct mutex one = MUTEX_INITIALIZER; /* clients are made one at a time */
 	const struct store_net *net = r->base.access.net;
-	const struct rpc_tls_opts tls = {
-		.kind = RPC_TLS_MUTUAL, .cert = net->cert, .key = net->key, .ca = net->ca};
+	const struct rpc_tls_opts tls = {.kind = RPC_TLS_MUTUAL,
+		.cert = net->cert,
+		.key = net->key,
+		.ca = net->ca,
+		.deny = &r->deny};
 	const struct rpc_client_opts opts = {
 		.tls = &tls,
 		.expect = {RPC_STORE, r->service},
@@ -76,6 +80,7 @@ static int dial(struct remote *r, const struct store_address *to, struct err *er
 
 	mutex_lock(&one);
 	if (rpc_cert_info(net->cert, &info, err) == 0 &&
+		(net->deny == NULL || rpc_deny_load(&r->deny, net->deny, err) == 0) &&
 		esc_unhex(r->host, sizeof r->host, info.id.host))
 		r->client = rpc_client_open(&opts, err);
 	mutex_unlock(&one);
@@ -255,6 +260,7 @@ static void remote_free(struct store *s)
 		buf_fini(&r->aheads[i].record);
 	pthread_cond_destroy(&r->change);
 	mutex_fini(&r->lock);
+	rpc_deny_fini(&r->deny);
 	free(r);
 }
 

@@ -22,6 +22,7 @@
 #include "lib/err.h"
 #include "lib/mutex.h"
 #include "lib/name.h"
+#include "rpc/deny.h"
 
 struct rpc_client;
 struct rpc_client_request;
@@ -47,6 +48,7 @@ struct remote {
 	struct store base;
 	char service[NAME_LEN_MAX + 1]; /* the store's name, without the port */
 	struct rpc_client *client;
+	struct rpc_deny deny;         /* who was revoked */
 	int64_t since_ms;             /* when it was dialled */
 	uint8_t host[STORE_HOST_LEN]; /* our own host id */
 	uint8_t run_id[STORE_RUN_LEN];

@@ -61,6 +61,7 @@ struct store_address {
 
 struct store_net {
 	const char *cert, *key, *ca; /* paths, as in rpc/tls.h */
+	const char *deny;            /* path of the list of those that are refused (rpc/deny.h) */
 	/* Finds the address of a store. Returns 0, or -1 with err set: ERR_NOTFOUND. */
 	int (*find)(void *ctx, const char *name, struct store_address *to, struct err *err);
 	/* Compares the store that answered with the one known by this name. If none is known yet,

@@ -374,6 +374,7 @@ void ui_net_set(struct ui_net *net, const struct ui_role *role)
 		.cert = role->cert,
 		.key = role->key,
 		.ca = role->ca,
+		.deny = role->deny,
 		.find = find_store,
 		.pin = pin_store,
 		.ctx = net,

@@ -178,7 +178,7 @@ void served_open(struct served_client *c, const char *who, enum store_mode mode)
 	snprintf(c->cert, sizeof c->cert, "%s/%s.crt", folder, who);
 	snprintf(c->key, sizeof c->key, "%s/%s.key", folder, who);
 	snprintf(c->ca, sizeof c->ca, "%s/root.crt", folder);
-	c->net = (struct store_net){c->cert, c->key, c->ca, find, pin, NULL, &times, 3000};
+	c->net = (struct store_net){c->cert, c->key, c->ca, NULL, find, pin, NULL, &times, 3000};
 	c->store = store_new("s1", &access, &err);
 	assert_non_null(c->store);
 	if (store_open(c->store, mode, &err) != 0)
