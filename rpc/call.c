@@ -340,9 +340,13 @@ static void on_deadline(void *arg)
 {
 	struct rpc_call *call = arg;
 	struct rpc_conn *conn = call->conn;
-	int64_t left = call->deadline_ms - rpc_loop_now_ms(conn->link.loop);
+	int64_t left;
 	struct err err = {0};
 
+	/* On a slow line the peer's end of a call may be behind its other blobs. */
+	if (call->ghost && call->deadline_ms < conn->blob_ms + call->timeout_ms)
+		call->deadline_ms = conn->blob_ms + call->timeout_ms;
+	left = call->deadline_ms - rpc_loop_now_ms(conn->link.loop);
 	if (left > 0) { /* there has been progress */
 		rpc_timer_start(&call->timer, conn->link.loop, left, on_deadline, call);
 		return;

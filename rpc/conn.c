@@ -177,6 +177,7 @@ static void on_blob(struct rpc_conn *conn, const struct rpc_header *h, const uin
 	assert(!call->over && call->in_window <= call->in_size);
 	call->in_window -= h->len;
 	call->bytes_in += h->len;
+	conn->blob_ms = rpc_loop_now_ms(conn->link.loop);
 	rpc_call_progress(call);
 	if (last)
 		rpc_call_end_half(call, &call->in);

@@ -149,7 +149,7 @@ static void start_conn(struct rpc_dial *dial)
 
 	dial->fd = -1;
 	drop_connecting(dial);
-	rpc_net_nodelay(fd);
+	rpc_net_tune(fd);
 	dial->conn = rpc_conn_new(dial->loop, fd, &opts, &err);
 	if (dial->conn == NULL) {
 		close(fd);

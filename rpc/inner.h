@@ -69,6 +69,7 @@ struct rpc_conn {
 	bool refused_busy; /* `room` must be called */
 	struct rpc_table mine, theirs;
 	uint64_t next_id, their_next;
+	int64_t blob_ms; /* when bytes of any blob came last */
 	TAILQ_HEAD(, rpc_call) senders;
 	struct rpc_call *finished, *grave;
 };

@@ -176,6 +176,7 @@ static void arm(struct rpc_link *link)
 static bool write_record(struct rpc_link *link)
 {
 	struct err err = {0};
+	bool waited = link->stuck;
 	size_t n = 0;
 	int status;
 
@@ -191,6 +192,8 @@ static bool write_record(struct rpc_link *link)
 	if (status != 0)
 		return false;
 	link->wrote_ms = rpc_loop_now_ms(link->loop);
+	if (waited) /* there is room, so the peer's system has taken something */
+		link->heard_ms = link->wrote_ms;
 	link->out_at += n;
 	assert(link->out_at <= link->out.len);
 	if (rpc_link_behind(link) == 0) {

@@ -210,7 +210,7 @@ static int start(struct rpc_listen *listen, int fd, const struct sockaddr_storag
 	if (e == NULL)
 		return -1;
 	rpc_net_text(text, (const struct sockaddr *)address, len);
-	rpc_net_nodelay(fd);
+	rpc_net_tune(fd);
 	e->listen = listen;
 	e->address = *address;
 	e->conn = rpc_conn_new(listen->loop, fd, &opts, err);

@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define UNSENT_MAX (512 * 1024)
+
 /* An IPv4 address as a socket for both families shows it: ::ffff:192.0.2.1. */
 static bool is_mapped(const struct sockaddr *address)
 {
@@ -44,9 +46,10 @@ int rpc_net_same_host(const struct sockaddr_storage *a, const struct sockaddr_st
 		       is_mapped((const struct sockaddr *)a) ? sizeof a6->sin6_addr : 8) == 0;
 }
 
-void rpc_net_nodelay(int fd)
+void rpc_net_tune(int fd)
 {
-	int one = 1;
+	int one = 1, unsent = UNSENT_MAX;
 
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+	setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
 }

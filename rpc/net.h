@@ -16,7 +16,8 @@ void rpc_net_text(char text[RPC_ADDRESS_MAX], const struct sockaddr *address, so
  * port. */
 int rpc_net_same_host(const struct sockaddr_storage *a, const struct sockaddr_storage *b);
 
-/* Sends small frames at once, without waiting for more. */
-void rpc_net_nodelay(int fd);
+/* Sends small frames at once, without waiting for more. What the system has not sent yet is kept
+ * small, so that a PING is not behind minutes of data on a slow line. */
+void rpc_net_tune(int fd);
 
 #endif

@@ -178,9 +178,12 @@ static void look_at_last(
 	}
 	if (last->changed)
 		add(l, of, "identity", "store changed", true,
-			"a store has changed its identity%s%s (if it was "
-			"replaced on purpose: 'fdump agent accept STORE' on the agent)",
-			last->text[0] != 0 ? ": " : "", last->text);
+			"a store has changed its identity%s%s%s", last->text[0] != 0 ? ": " : "",
+			last->text,
+			strstr(last->text, "agent accept") != NULL
+				? ""
+				: " (if it was replaced on purpose: 'fdump agent accept STORE' on "
+				  "the agent)");
 }
 
 static void look_at_job(struct looking *l, const struct manager_status_row *job)

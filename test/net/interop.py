@@ -265,6 +265,48 @@ def credit(folder):
         assert server.wait(20) == 0
 
 
+def late_cancel(folder):
+    """The end of a request's blob may come late, behind other blobs; but not if nothing comes."""
+    server, port = serve(folder, "cancel=400")
+    try:
+        c = Connection.dial(folder, "a1", port)
+        early = c.start(EARLY, more=True)
+        c.reply(early)
+        sink = c.start(SINK, more=True)
+        for i in range(10):
+            c.send(BLOB, id=sink, payload=wire.pattern(i, 1))
+            c.flush()
+            time.sleep(0.1)
+        c.send(CANCEL, id=early)
+        c.send(BLOB, LAST, id=sink)
+        assert c.reply(sink)[0] == {"len": 10, "good": True}
+        c.reply(c.start(EARLY, more=True))
+        ends(c, "timeout")
+    finally:
+        server.terminate()
+        assert server.wait(20) == 0
+
+
+def slow_line(folder):
+    """A peer that takes bytes slowly is not silent, even if a PONG would be far behind them."""
+    server, port = serve(folder, "ping=300", "dead=1200")
+    try:
+        c = Connection.dial(folder, "a1", port, credit=8 << 20)
+        c.tls.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        id = c.start(SOURCE, {"len": 6 << 20, "seed": 0})
+        c.reply(id)
+        got = 0
+        while got < 6 << 20:
+            kind, _, _, payload = c.receive()
+            assert kind == BLOB
+            got += len(payload)
+            time.sleep(0.012)
+        c.bye()
+    finally:
+        server.terminate()
+        assert server.wait(20) == 0
+
+
 def never_reads(folder, port):
     """Data that a peer does not read is limited: the peer is cut off."""
     c = Connection.dial(folder, "a1", port)
@@ -310,6 +352,8 @@ with tempfile.TemporaryDirectory() as folder:
         never_reads(folder, port)
         notes_and_refused_requests_keep_it(folder, port)
         credit(folder)
+        late_cancel(folder)
+        slow_line(folder)
     finally:
         server.terminate()
         assert server.wait(20) == 0
