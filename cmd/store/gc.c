@@ -4,7 +4,6 @@
  */
 #include "cmd/store/care.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -91,82 +90,74 @@ struct share {
 	bool needed;   /* a dump needs something in it, even if that is damaged */
 };
 
-static int by_volume(const void *a, const void *b)
-{
-	const struct share *x = a, *y = b;
-
-	return (x->volume > y->volume) - (x->volume < y->volume);
-}
-
 static struct share *share_of(struct buf *shares, uint32_t volume)
 {
 	const struct share key = {.volume = volume};
 
 	return shares->len == 0 ? NULL
 				: bsearch(&key, shares->data, shares->len / sizeof key, sizeof key,
-					  by_volume);
+					  engine_by_number);
 }
 
 /* Bytes of a volume's first block, which .live does not count; and of a DELETE or LOCK block. */
 #define FIRST_BYTES (PACK_BLOCK_HEADER + 1 + STORE_UID_LEN)
 #define TIME_BYTES  (PACK_BLOCK_HEADER + STORE_DUMP_ID + 8)
 
+/* Adds the chunks or dumps to the shares of their volumes. All dumps are needed. */
+static int add_rows(struct gc *g, struct db_txn *txn, enum store_table table, struct buf *shares,
+	struct err *err)
+{
+	struct store_at at = {.len = 0};
+	union store_block_row row;
+	struct share *s;
+	bool needed;
+	int got;
+
+	while ((got = store_row_next(txn, table, &at, &row, err)) == 0) {
+		s = share_of(shares, row.any.place.volume);
+		if (s == NULL)
+			continue;
+		needed = table == STORE_DUMPS || store_marks_has(&g->marks, hash_of(at.key));
+		s->needed |= needed;
+		if (table == STORE_CHUNKS && row.any.damaged)
+			continue;
+		s->rows++;
+		if (needed)
+			s->live += PACK_BLOCK_HEADER + row.any.place.len;
+	}
+	return got < 0 ? -1 : 0;
+}
+
 static int measure(struct gc *g, struct buf *shares, struct err *err)
 {
 	struct store_at at = {.len = 0};
 	struct store_volume_row volume;
-	struct store_chunk_row row;
-	struct store_dump_row dump;
-	struct share *s, one = {0};
+	struct share one = {0};
 	uint64_t deleted, locks;
 	struct db_txn *txn;
-	uint32_t number;
-	bool marked;
 	int got;
 
 	if (db_begin(g->store->db, false, &txn, err) != 0)
 		return -1;
-	while ((got = store_volume_next(txn, &at, &number, &volume, err)) == 0) {
-		one.volume = number;
+	while ((got = store_volume_next(txn, &at, &one.volume, &volume, err)) == 0) {
 		one.len = volume.len;
 		if (volume.state == STORE_VOLUME_LIVE &&
-			buf_add(shares, &one, sizeof one, err) != 0)
+			buf_add(shares, &one, sizeof one, err) != 0) {
 			got = -1;
-		if (got < 0)
 			break;
-	}
-	for (at.len = 0;
-		got >= 0 && (got = store_row_next(txn, STORE_CHUNKS, &at, &row, err)) == 0;) {
-		s = share_of(shares, row.place.volume);
-		if (s == NULL)
-			continue;
-		marked = store_marks_has(&g->marks, hash_of(at.key));
-		s->needed |= marked;
-		if (row.damaged)
-			continue;
-		s->rows++;
-		if (marked)
-			s->live += PACK_BLOCK_HEADER + row.place.len;
-	}
-	for (at.len = 0;
-		got >= 0 && (got = store_row_next(txn, STORE_DUMPS, &at, &dump, err)) == 0;) {
-		s = share_of(shares, dump.place.volume);
-		if (s == NULL)
-			continue;
-		s->rows++;
-		s->needed = true;
-		s->live += PACK_BLOCK_HEADER + dump.place.len;
+		}
 	}
 	/* The index does not say where DELETE and LOCK blocks lie, so all are counted for each
 	 * volume. */
-	if (got >= 0 && (db_count(txn, STORE_DELETED, &deleted, err) != 0 ||
-				db_count(txn, STORE_LOCKS, &locks, err) != 0))
+	if (got < 0 || add_rows(g, txn, STORE_CHUNKS, shares, err) != 0 ||
+		add_rows(g, txn, STORE_DUMPS, shares, err) != 0 ||
+		db_count(txn, STORE_DELETED, &deleted, err) != 0 ||
+		db_count(txn, STORE_LOCKS, &locks, err) != 0)
 		got = -1;
+	else
+		g->kept = (deleted + locks) * TIME_BYTES;
 	db_abort(txn);
-	if (got < 0)
-		return -1;
-	g->kept = (deleted + locks) * TIME_BYTES;
-	return 0;
+	return got < 0 ? -1 : 0;
 }
 
 /* --- sweeping -------------------------------------------------------------- */
@@ -176,22 +167,16 @@ static int settle(struct gc *g, struct err *err)
 {
 	struct store_volume_row row;
 
-	if (g->out.fd >= 0) {
-		if (store_volume_sync(&g->out, err) != 0 || fsync(g->store->volumes) != 0) {
-			g->store->failed = true;
-			if (err->code == ERR_NONE)
-				err_errno(err, errno, "%s/volumes: sync", g->store->path);
-			return -1;
-		}
-		if (store_volume_get(g->txn, g->out.number, &row, err) != 0)
-			return -1;
-		row.state = STORE_VOLUME_LIVE;
-		row.len = g->out.len;
-		if (store_volume_put(g->txn, g->out.number, &row, err) != 0 ||
-			store_meta_put(g->txn, &g->store->meta, err) != 0)
-			return -1;
-	}
-	return 0;
+	if (g->out.fd < 0)
+		return 0;
+	if (engine_sync_volume(g->store, &g->out, true, err) != 0 ||
+		store_row_get(g->txn, STORE_VOLUMES, &g->out.number, &row, err) != 0)
+		return -1;
+	row.state = STORE_VOLUME_LIVE;
+	row.len = g->out.len;
+	if (store_row_put(g->txn, STORE_VOLUMES, &g->out.number, &row, err) != 0)
+		return -1;
+	return store_meta_put(g->txn, &g->store->meta, err);
 }
 
 /* The output volume is full in the middle of a sweep. Commit it now: later transactions only deal
@@ -290,7 +275,6 @@ static int sweep_chunk(struct sweep *w, uint64_t offset, const struct pack_block
 	struct store_chunk_row row;
 	struct store_record record;
 	struct moved m = {.dump = false};
-	struct db_txn *txn;
 	uint32_t domain;
 	int got;
 
@@ -303,10 +287,7 @@ static int sweep_chunk(struct sweep *w, uint64_t offset, const struct pack_block
 		return got < 0 ? -1 : lacks(err);
 	store_chunk_key(domain, record.id, m.key);
 	m.dead = !store_marks_has(&g->marks, hash_of(m.key));
-	if (db_begin(g->store->db, false, &txn, err) != 0)
-		return -1;
-	got = store_row_get(txn, STORE_CHUNKS, m.key, &row, err);
-	db_abort(txn);
+	got = engine_row(g->store, STORE_CHUNKS, m.key, &row, err);
 	if (got == 1 && !m.dead)
 		return lacks(err);
 	if (got != 0 || !same_place(&row.place, g->victim, offset))
@@ -322,9 +303,8 @@ static int sweep_dump(struct sweep *w, uint64_t offset, const struct pack_block 
 	const uint8_t *payload, struct err *err)
 {
 	struct moved m = {.dump = true};
-	struct store_dump_row row = {.seq = 0};
+	struct store_dump_row row;
 	struct store_dump dump;
-	struct db_txn *txn;
 	int64_t deleted;
 	int got;
 
@@ -332,16 +312,13 @@ static int sweep_dump(struct sweep *w, uint64_t offset, const struct pack_block 
 		store_dump_get(&dump, payload + STORE_DUMP_HEAD,
 			block->stored_len - STORE_DUMP_HEAD, NULL) != 0)
 		return 0;
-	if (db_begin(w->gc->store->db, false, &txn, err) != 0)
-		return -1;
-	got = store_row_get(txn, STORE_DUMPS, dump.id, &row, err);
+	got = engine_row(w->gc->store, STORE_DUMPS, dump.id, &row, err);
 	/* A dump that is neither in the index nor deleted. If a page of LMDB is damaged, a walk may
 	 * find a row that a look-up does not. */
-	if (got == 1 && (got = store_row_get(txn, STORE_DELETED, dump.id, &deleted, err)) == 1)
-		got = lacks(err);
-	else if (got == 0 && row.place.volume == 0)
-		got = 1; /* deleted */
-	db_abort(txn);
+	if (got == 1) {
+		got = engine_row(w->gc->store, STORE_DELETED, dump.id, &deleted, err);
+		return got == 1 ? lacks(err) : got;
+	}
 	if (got != 0 || !same_place(&row.place, w->gc->victim, offset))
 		return got < 0 ? -1 : 0;
 	w->met++;
@@ -462,7 +439,7 @@ static int sweep_volume(struct gc *g, const struct share *share, struct err *err
 		if (db_begin(g->store->db, true, &g->txn, err) != 0)
 			got = -1;
 		else if (settle(g, err) != 0 || put_moved(g, &w.moved, err) != 0 ||
-			 store_volume_put(g->txn, number, &row, err) != 0) {
+			 store_row_put(g->txn, STORE_VOLUMES, &number, &row, err) != 0) {
 			db_abort(g->txn);
 			got = -1;
 		} else if ((got = engine_end(g->store, g->txn, 0, err)) == 0) {
@@ -491,7 +468,8 @@ static int by_cost(const void *a, const void *b)
 
 	if ((x->live > 0) != (y->live > 0)) /* a volume with no live blocks is simply deleted */
 		return x->live > 0 ? 1 : -1;
-	return x->cost != y->cost ? (x->cost > y->cost) - (x->cost < y->cost) : by_volume(a, b);
+	return x->cost != y->cost ? (x->cost > y->cost) - (x->cost < y->cost)
+				  : engine_by_number(a, b);
 }
 
 /* Rewriting a volume may take its blocks, and a page of the index for each. */
@@ -585,7 +563,7 @@ static int sweep(struct gc *g, struct buf *shares, struct err *err)
 	/* In the order of their numbers they become the fewest volumes. If there is no space for
 	 * all, take the cheapest first: each frees space for the next. */
 	if (count > 0)
-		qsort(s, count, sizeof *s, cost <= free ? by_volume : by_cost);
+		qsort(s, count, sizeof *s, cost <= free ? engine_by_number : by_cost);
 	for (i = 0; i < count && got == 0; i++)
 		if (s[i].cost > 0 && (g->o.stop == NULL || !atomic_load(g->o.stop)))
 			got = sweep_chosen(g, &s[i], &free, err);

@@ -249,18 +249,38 @@ int store_index_check(struct db_txn *txn, struct err *err)
 
 /* --- rows ---------------------------------------------------------------- */
 
-int store_row_get(
-	struct db_txn *txn, enum store_table table, const uint8_t *key, void *row, struct err *err)
+static void put_be32(uint8_t *to, uint32_t value)
 {
-	return get(txn, table, tables[table].row, (struct db_bytes){key, tables[table].key_len},
-		row, err);
+	size_t i;
+
+	for (i = 0; i < 4; i++)
+		to[i] = (uint8_t)(value >> (24 - 8 * i));
 }
 
-int store_row_put(struct db_txn *txn, enum store_table table, const uint8_t *key, const void *row,
+/* A key's bytes; those of a number are put in `be`. */
+static struct db_bytes key_of(enum store_table table, const void *key, uint8_t be[4])
+{
+	if (table == STORE_VOLUMES) {
+		put_be32(be, *(const uint32_t *)key);
+		key = be;
+	}
+	return (struct db_bytes){key, tables[table].key_len};
+}
+
+int store_row_get(
+	struct db_txn *txn, enum store_table table, const void *key, void *row, struct err *err)
+{
+	uint8_t be[4];
+
+	return get(txn, table, tables[table].row, key_of(table, key, be), row, err);
+}
+
+int store_row_put(struct db_txn *txn, enum store_table table, const void *key, const void *row,
 	struct err *err)
 {
-	return put(txn, table, tables[table].row, (struct db_bytes){key, tables[table].key_len},
-		row, err);
+	uint8_t be[4];
+
+	return put(txn, table, tables[table].row, key_of(table, key, be), row, err);
 }
 
 static int del(struct db_txn *txn, enum store_table table, struct db_bytes key, struct err *err)
@@ -270,9 +290,11 @@ static int del(struct db_txn *txn, enum store_table table, struct db_bytes key, 
 	return db_del(txn, table, key, err);
 }
 
-int store_row_del(struct db_txn *txn, enum store_table table, const uint8_t *key, struct err *err)
+int store_row_del(struct db_txn *txn, enum store_table table, const void *key, struct err *err)
 {
-	return del(txn, table, (struct db_bytes){key, tables[table].key_len}, err);
+	uint8_t be[4];
+
+	return del(txn, table, key_of(table, key, be), err);
 }
 
 int store_row_next(
@@ -322,44 +344,10 @@ int store_meta_put(struct db_txn *txn, const struct store_meta *m, struct err *e
 		       : put(txn, STORE_META, boot_row, boot_key, m, err);
 }
 
-static void put_be32(uint8_t *to, uint32_t value)
-{
-	size_t i;
-
-	for (i = 0; i < 4; i++)
-		to[i] = (uint8_t)(value >> (24 - 8 * i));
-}
-
 void store_chunk_key(uint32_t domain, const uint8_t *id, uint8_t key[STORE_INDEX_KEY])
 {
 	put_be32(key, domain);
 	memcpy(key + 4, id, STORE_INDEX_KEY - 4);
-}
-
-int store_volume_get(
-	struct db_txn *txn, uint32_t number, struct store_volume_row *row, struct err *err)
-{
-	uint8_t key[4];
-
-	put_be32(key, number);
-	return store_row_get(txn, STORE_VOLUMES, key, row, err);
-}
-
-int store_volume_put(
-	struct db_txn *txn, uint32_t number, const struct store_volume_row *row, struct err *err)
-{
-	uint8_t key[4];
-
-	put_be32(key, number);
-	return store_row_put(txn, STORE_VOLUMES, key, row, err);
-}
-
-int store_volume_del(struct db_txn *txn, uint32_t number, struct err *err)
-{
-	uint8_t key[4];
-
-	put_be32(key, number);
-	return store_row_del(txn, STORE_VOLUMES, key, err);
 }
 
 int store_volume_next(struct db_txn *txn, struct store_at *at, uint32_t *number,

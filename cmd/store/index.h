@@ -33,7 +33,7 @@ enum store_table {
 	STORE_DUMPS,   /* STORE_DUMP_ID bytes: struct store_dump_row */
 	STORE_DELETED, /* the same: when it was deleted, int64_t */
 	STORE_LOCKS,   /* the same: locked until when, int64_t */
-	STORE_VOLUMES, /* see store_volume_get: struct store_volume_row */
+	STORE_VOLUMES, /* its number, uint32_t: struct store_volume_row */
 	STORE_NAMES,   /* see store_name_next */
 	STORE_RECORDS, /* see store_dump_record */
 	STORE_TABLES
@@ -96,13 +96,13 @@ struct db *store_index_copy(const char *path, struct err *err);
 
 void store_chunk_key(uint32_t domain, const uint8_t *id, uint8_t key[STORE_INDEX_KEY]);
 
-/* Rows. Each returns 0; 1 if there is no row (_get, _del, _next); -1 with err set. A key has the
- * length that its table asks for. */
+/* Rows. Each returns 0; 1 if there is no row (_get, _del, _next); -1 with err set. key and row
+ * point to what the table asks for. */
 int store_row_get(
-	struct db_txn *txn, enum store_table table, const uint8_t *key, void *row, struct err *err);
-int store_row_put(struct db_txn *txn, enum store_table table, const uint8_t *key, const void *row,
+	struct db_txn *txn, enum store_table table, const void *key, void *row, struct err *err);
+int store_row_put(struct db_txn *txn, enum store_table table, const void *key, const void *row,
 	struct err *err);
-int store_row_del(struct db_txn *txn, enum store_table table, const uint8_t *key, struct err *err);
+int store_row_del(struct db_txn *txn, enum store_table table, const void *key, struct err *err);
 /* The next row; rows may be changed between calls. *at must be zeroed at first; it then holds a
  * copy of the row's key. */
 struct store_at {
@@ -119,11 +119,6 @@ int store_row_mark(struct db_txn *txn, enum store_table table, const uint8_t *ke
 /* The same for rows with keys of another form. */
 int store_meta_get(struct db_txn *txn, struct store_meta *meta, struct err *err);
 int store_meta_put(struct db_txn *txn, const struct store_meta *meta, struct err *err);
-int store_volume_get(
-	struct db_txn *txn, uint32_t number, struct store_volume_row *row, struct err *err);
-int store_volume_put(
-	struct db_txn *txn, uint32_t number, const struct store_volume_row *row, struct err *err);
-int store_volume_del(struct db_txn *txn, uint32_t number, struct err *err);
 int store_volume_next(struct db_txn *txn, struct store_at *at, uint32_t *number,
 	struct store_volume_row *row, struct err *err);
 

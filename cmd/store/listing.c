@@ -65,23 +65,6 @@ int engine_same_record(struct engine *s, const uint8_t *id, const struct store_d
 	return ret;
 }
 
-/* A dump's present row, and the lock date from LOCK blocks. */
-static int look_up(struct engine *s, const uint8_t *id, struct store_dump_row *row, int64_t *lock,
-	struct err *err)
-{
-	struct db_txn *txn;
-	int got;
-
-	*lock = 0;
-	if (db_begin(s->db, false, &txn, err) != 0)
-		return -1;
-	got = store_row_get(txn, STORE_DUMPS, id, row, err);
-	if (got == 0 && store_row_get(txn, STORE_LOCKS, id, lock, err) < 0)
-		got = -1;
-	db_abort(txn);
-	return got;
-}
-
 /* Reads a dump's block, and follows it if gc moves it in the meantime. Returns 0; 1: no such dump;
  * UNREADABLE; -1 with err set. */
 enum { UNREADABLE = 2 };
@@ -90,17 +73,19 @@ static int follow(struct engine *s, const uint8_t *id, struct buf *payload, stru
 {
 	struct store_dump_row row = {.seq = 0};
 	struct store_place was;
-	int64_t lock;
+	int64_t lock = 0;
 	int got;
 
 	do {
 		was = row.place;
-		got = look_up(s, id, &row, &lock, err);
+		got = engine_row(s, STORE_DUMPS, id, &row, err);
 		if (got != 0)
 			return got;
 		if (memcmp(&was, &row.place, sizeof was) == 0)
 			return UNREADABLE;
 	} while (read_block(s, id, &row, payload, e, NULL) != 0);
+	if (engine_row(s, STORE_LOCKS, id, &lock, err) < 0)
+		return -1;
 	if (lock > e->lock)
 		e->lock = lock;
 	return 0;

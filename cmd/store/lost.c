@@ -59,7 +59,7 @@ static int shorten(struct engine *s, struct db_txn *txn, uint32_t number, struct
 
 	if (store_volume_open(s->volumes, number, true, &v, err) != 0)
 		return -1;
-	got = store_volume_get(txn, number, &row, err);
+	got = store_row_get(txn, STORE_VOLUMES, &number, &row, err);
 	if (got == 0) {
 		row.len = 0;
 		got = store_volume_scan(&v, 0, v.len, known, met, &row.len, err);
@@ -67,7 +67,7 @@ static int shorten(struct engine *s, struct db_txn *txn, uint32_t number, struct
 	if (got == 0 && row.len < v.len && ftruncate(v.fd, (off_t)row.len) != 0)
 		got = err_errno(err, errno, "volume %08x", number);
 	store_volume_close(&v);
-	return got == 0 ? store_volume_put(txn, number, &row, err) : got < 0 ? -1 : 0;
+	return got == 0 ? store_row_put(txn, STORE_VOLUMES, &number, &row, err) : got < 0 ? -1 : 0;
 }
 
 /* Removes what a volume has lost from the index. */
@@ -85,7 +85,7 @@ static int drop_rows(
 	if (got < 0)
 		return -1;
 	return cut->len > 0 ? shorten(s, txn, cut->volume, err)
-			    : store_volume_del(txn, cut->volume, err);
+			    : store_row_del(txn, STORE_VOLUMES, &cut->volume, err);
 }
 
 int engine_drop_lost(struct engine *s, const struct engine_cut *cut, size_t count, struct err *err)

@@ -164,7 +164,7 @@ static int recover_tail(struct engine *s, struct db_txn *txn, uint32_t number,
 	if (row->len == 0 && fsync(s->volumes) != 0) /* its directory entry may be new */
 		return err_errno(err, errno, "%s/volumes: sync", s->path);
 	row->len = t.good;
-	return store_volume_put(txn, number, row, err);
+	return store_row_put(txn, STORE_VOLUMES, &number, row, err);
 }
 
 /* The volume's id is in its first block. */
@@ -193,7 +193,7 @@ static int recover_volume(struct engine *s, struct db_txn *txn, uint32_t number,
 	if (row->state != STORE_VOLUME_LIVE || (row->len == 0 && (got != 0 || v.len == 0))) {
 		store_volume_close(&v);
 		return store_volume_remove(s->volumes, number, err) == 0
-			       ? store_volume_del(txn, number, err)
+			       ? store_row_del(txn, STORE_VOLUMES, &number, err)
 			       : -1;
 	}
 	if (got != 0) /* a missing volume is damage, which scrub reports */

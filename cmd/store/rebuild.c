@@ -98,13 +98,6 @@ static int list_volumes(int dir, struct buf *numbers, struct err *err)
 	return got;
 }
 
-static int by_number(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return (x > y) - (x < y);
-}
-
 /* A volume ends with its last good block. Nothing may be written after a block that is cut off: a
  * reader would skip it together with that block. The next writer cuts the rest off. */
 static int take_volume(struct rebuild *r, uint32_t number, struct err *err)
@@ -122,7 +115,7 @@ static int take_volume(struct rebuild *r, uint32_t number, struct err *err)
 	store_volume_close(&v);
 	if (number >= r->meta.volume)
 		r->meta.volume = number + 1;
-	return got == 0 ? store_volume_put(r->txn, number, &row, err) : -1;
+	return got == 0 ? store_row_put(r->txn, STORE_VOLUMES, &number, &row, err) : -1;
 }
 
 static int take_all(struct rebuild *r, struct err *err)
@@ -135,7 +128,7 @@ static int take_all(struct rebuild *r, struct err *err)
 	buf_init(&numbers, SIZE_MAX);
 	got = list_volumes(r->volumes, &numbers, err);
 	if (got == 0 && numbers.len > 0)
-		qsort(numbers.data, numbers.len / sizeof *n, sizeof *n, by_number);
+		qsort(numbers.data, numbers.len / sizeof *n, sizeof *n, engine_by_number);
 	n = (const uint32_t *)(const void *)numbers.data;
 	for (i = 0; got == 0 && i < numbers.len / sizeof *n; i++)
 		got = take_volume(r, n[i], err);
@@ -330,16 +323,11 @@ static int check_old_dump(struct rebuild *r, const struct old *old, struct err *
 {
 	struct store_entry e = {.dump = {.id = old->dump}};
 	struct store_dump_row row;
-	struct db_txn *txn;
 	int64_t deleted;
-	int got;
+	int got = engine_row(r->store, STORE_DUMPS, old->dump, &row, err);
 
-	if (db_begin(r->store->db, false, &txn, err) != 0)
-		return -1;
-	got = store_row_get(txn, STORE_DUMPS, old->dump, &row, err);
 	if (got == 1)
-		got = store_row_get(txn, STORE_DELETED, old->dump, &deleted, err);
-	db_abort(txn);
+		got = engine_row(r->store, STORE_DELETED, old->dump, &deleted, err);
 	if (got != 1)
 		return got;
 	r->result->incomplete++;

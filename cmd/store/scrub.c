@@ -159,7 +159,7 @@ static int by_checked(const void *a, const void *b)
 
 	if (x->checked != y->checked)
 		return x->checked < y->checked ? -1 : 1;
-	return (x->number > y->number) - (x->number < y->number);
+	return engine_by_number(a, b);
 }
 
 static int list_volumes(struct scrub *s, struct buf *turns, struct err *err)
@@ -192,19 +192,12 @@ static int list_volumes(struct scrub *s, struct buf *turns, struct err *err)
 	return got < 0 ? -1 : 0;
 }
 
-static int by_offset(const void *a, const void *b)
-{
-	const uint32_t *x = a, *y = b;
-
-	return (*x > *y) - (*x < *y);
-}
-
 static bool is_good(const struct scrub *s, const struct seen *v, uint32_t offset)
 {
 	const uint32_t *at = (const uint32_t *)(const void *)s->good.data;
 
 	return v->goods > 0 &&
-	       bsearch(&offset, at + v->good, v->goods, sizeof *at, by_offset) != NULL;
+	       bsearch(&offset, at + v->good, v->goods, sizeof *at, engine_by_number) != NULL;
 }
 
 /* --- marking --------------------------------------------------------------- */
@@ -241,11 +234,11 @@ static int note_checked(struct scrub *s, struct err *err)
 	if (db_begin(s->store->db, true, &txn, err) != 0)
 		return -1;
 	for (i = 0; i < s->group.len / sizeof *v && got >= 0; i++) {
-		got = store_volume_get(txn, v[i].number, &row, err);
+		got = store_row_get(txn, STORE_VOLUMES, &v[i].number, &row, err);
 		if (got != 0 || row.state != STORE_VOLUME_LIVE)
 			continue;
 		row.checked = engine_now();
-		got = store_volume_put(txn, v[i].number, &row, err);
+		got = store_row_put(txn, STORE_VOLUMES, &v[i].number, &row, err);
 	}
 	return engine_end(s->store, txn, got, err);
 }
@@ -256,13 +249,8 @@ static int note_checked(struct scrub *s, struct err *err)
 static int is_live(struct scrub *s, uint32_t number, struct err *err)
 {
 	struct store_volume_row row = {.state = STORE_VOLUME_DEAD};
-	struct db_txn *txn;
-	int got;
+	int got = engine_row(s->store, STORE_VOLUMES, &number, &row, err);
 
-	if (db_begin(s->store->db, false, &txn, err) != 0)
-		return -1;
-	got = store_volume_get(txn, number, &row, err);
-	db_abort(txn);
 	return got < 0 ? -1 : row.state == STORE_VOLUME_LIVE;
 }
 
@@ -304,19 +292,12 @@ static int check_volume(struct scrub *s, const struct turn *turn, struct err *er
 	return buf_add(&s->group, &seen, sizeof seen, err);
 }
 
-static int by_number(const void *a, const void *b)
-{
-	const struct seen *x = a, *y = b;
-
-	return (x->number > y->number) - (x->number < y->number);
-}
-
 /* The volume of the group that has this place; NULL: none. */
 static const struct seen *seen_at(const struct scrub *s, const struct store_place *place)
 {
 	const struct seen key = {.number = place->volume}, *v;
 
-	v = bsearch(&key, s->group.data, s->group.len / sizeof key, sizeof key, by_number);
+	v = bsearch(&key, s->group.data, s->group.len / sizeof key, sizeof key, engine_by_number);
 	return v != NULL && place->offset < v->len ? v : NULL;
 }
 
@@ -424,7 +405,7 @@ static int settle(struct scrub *s, struct err *err)
 
 	if (count == 0)
 		return 0;
-	qsort(s->group.data, count, sizeof *v, by_number);
+	qsort(s->group.data, count, sizeof *v, engine_by_number);
 	got = check_rows(s, err);
 	if (got != 0) /* 1: stopped, so it counts as if they were not read */
 		return got < 0 ? -1 : 0;

@@ -80,9 +80,28 @@ int engine_about(struct engine *s, struct store_about *about, struct err *err)
 
 /* --- finding -------------------------------------------------------------- */
 
-int engine_domain_number(struct engine *s, const uint8_t *domain, uint32_t *number, struct err *err)
+int engine_by_number(const void *a, const void *b)
+{
+	const uint32_t *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+int engine_row(
+	struct engine *s, enum store_table table, const void *key, void *row, struct err *err)
 {
 	struct db_txn *txn;
+	int got;
+
+	if (db_begin(s->db, false, &txn, err) != 0)
+		return -1;
+	got = store_row_get(txn, table, key, row, err);
+	db_abort(txn);
+	return got;
+}
+
+int engine_domain_number(struct engine *s, const uint8_t *domain, uint32_t *number, struct err *err)
+{
 	void *grown;
 	size_t i;
 	int got;
@@ -97,10 +116,7 @@ int engine_domain_number(struct engine *s, const uint8_t *domain, uint32_t *numb
 	mutex_unlock(&s->lock);
 	if (got == 0)
 		return 0;
-	if (db_begin(s->db, false, &txn, err) != 0)
-		return -1;
-	got = store_row_get(txn, STORE_DOMAINS, domain, number, err);
-	db_abort(txn);
+	got = engine_row(s, STORE_DOMAINS, domain, number, err);
 	if (got != 0)
 		return got;
 	mutex_lock(&s->lock);
@@ -129,20 +145,13 @@ const struct engine_pending *engine_pending_find(const struct engine *s, const u
 	return NULL;
 }
 
-static int by_volume(const void *a, const void *b)
-{
-	const struct engine_cut *x = a, *y = b;
-
-	return (x->volume > y->volume) - (x->volume < y->volume);
-}
-
 bool engine_is_lost(const struct engine *s, const struct store_place *place)
 {
 	const struct engine_cut key = {.volume = place->volume}, *cut;
 
 	if (s->cut.len == 0)
 		return false;
-	cut = bsearch(&key, s->cut.data, s->cut.len / sizeof key, sizeof key, by_volume);
+	cut = bsearch(&key, s->cut.data, s->cut.len / sizeof key, sizeof key, engine_by_number);
 	return cut != NULL && (uint64_t)place->offset + PACK_BLOCK_HEADER + place->len > cut->len;
 }
 

@@ -95,6 +95,13 @@ int engine_space(struct engine *s, uint64_t *size, uint64_t *free, struct err *e
 /* Sets the number of volumes, and their bytes. Returns 0, or -1 with err set. */
 int engine_volumes(struct engine *s, uint64_t *count, uint64_t *bytes, struct err *err);
 
+/* store_row_get in a transaction of its own. */
+int engine_row(
+	struct engine *s, enum store_table table, const void *key, void *row, struct err *err);
+
+/* For qsort and bsearch: compares two uint32_t, or two structs that begin with one. */
+int engine_by_number(const void *a, const void *b);
+
 /* Finds the number of a domain. Returns 0; 1: the store does not know it; -1 with err set. */
 int engine_domain_number(
 	struct engine *s, const uint8_t *domain, uint32_t *number, struct err *err);

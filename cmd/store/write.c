@@ -115,14 +115,20 @@ static int check_space(struct engine *s, size_t len, struct err *err)
 static void cut_back(struct engine *s)
 {
 	struct store_volume_row row;
-	struct db_txn *txn;
 
-	if (db_begin(s->db, false, &txn, NULL) != 0)
-		return;
-	if (store_volume_get(txn, s->current.number, &row, NULL) == 0 &&
+	if (engine_row(s, STORE_VOLUMES, &s->current.number, &row, NULL) == 0 &&
 		ftruncate(s->current.fd, (off_t)row.len) == 0)
 		s->current.len = row.len;
-	db_abort(txn);
+}
+
+int engine_sync_volume(struct engine *s, struct store_volume *v, bool folder, struct err *err)
+{
+	if (store_volume_sync(v, err) == 0 && (!folder || fsync(s->volumes) == 0))
+		return 0;
+	s->failed = true;
+	if (err != NULL && err->code == ERR_NONE)
+		err_errno(err, errno, "%s/volumes: sync", s->path);
+	return -1;
 }
 
 int engine_sync(struct engine *s, struct err *err)
@@ -130,10 +136,7 @@ int engine_sync(struct engine *s, struct err *err)
 	assert(mutex_held(&s->writer));
 	if (s->current.fd < 0)
 		return 0;
-	if (store_volume_sync(&s->current, err) != 0 || (s->fresh && fsync(s->volumes) != 0)) {
-		s->failed = true;
-		if (err != NULL && err->code == ERR_NONE)
-			err_errno(err, errno, "%s/volumes: sync", s->path);
+	if (engine_sync_volume(s, &s->current, s->fresh, err) != 0) {
 		cut_back(s);
 		return -1;
 	}
@@ -153,7 +156,7 @@ static int announce(
 	*number = meta.volume++;
 	if (db_begin(s->db, true, &txn, err) != 0)
 		return -1;
-	got = store_volume_put(txn, *number, &row, err);
+	got = store_row_put(txn, STORE_VOLUMES, number, &row, err);
 	if (got == 0)
 		got = store_meta_put(txn, &meta, err);
 	if (engine_end(s, txn, got, err) != 0)
@@ -245,10 +248,10 @@ int engine_put_state(struct engine *s, struct db_txn *txn, struct err *err)
 
 	assert(mutex_held(&s->writer));
 	if (s->current.fd >= 0) {
-		if (store_volume_get(txn, s->current.number, &row, err) < 0)
+		if (store_row_get(txn, STORE_VOLUMES, &s->current.number, &row, err) < 0)
 			return -1;
 		row.len = s->current.len;
-		if (store_volume_put(txn, s->current.number, &row, err) != 0)
+		if (store_row_put(txn, STORE_VOLUMES, &s->current.number, &row, err) != 0)
 			return -1;
 	}
 	engine_see_clock(s);
@@ -349,8 +352,8 @@ static int need_domain(struct engine *s, const uint8_t *domain, uint32_t *number
 }
 
 /* Finds a chunk's row, in the index or pending. Returns 0; 1: no such chunk; -1 with err set. */
-static int find_chunk(struct engine *s, struct db_txn *txn, const uint8_t *key,
-	struct store_chunk_row *row, struct err *err)
+static int find_chunk(
+	struct engine *s, const uint8_t *key, struct store_chunk_row *row, struct err *err)
 {
 	const struct engine_pending *pending;
 	bool pends;
@@ -363,7 +366,7 @@ static int find_chunk(struct engine *s, struct db_txn *txn, const uint8_t *key,
 	if (pends)
 		*row = pending->row;
 	mutex_unlock(&s->lock);
-	return pends ? 0 : store_row_get(txn, STORE_CHUNKS, key, row, err);
+	return pends ? 0 : engine_row(s, STORE_CHUNKS, key, row, err);
 }
 
 static int put_locked(struct engine *s, const char *agent, const uint8_t *domain,
@@ -371,16 +374,14 @@ static int put_locked(struct engine *s, const char *agent, const uint8_t *domain
 {
 	uint8_t key[STORE_INDEX_KEY], *to = s->block + PACK_BLOCK_HEADER;
 	struct store_chunk_row row;
-	struct db_txn *txn;
 	uint32_t number;
 	int got;
 
 	assert(mutex_held(&s->writer));
-	if (need_domain(s, domain, &number, err) != 0 || db_begin(s->db, false, &txn, err) != 0)
+	if (need_domain(s, domain, &number, err) != 0)
 		return -1;
 	store_chunk_key(number, record->id, key);
-	got = find_chunk(s, txn, key, &row, err);
-	db_abort(txn);
+	got = find_chunk(s, key, &row, err);
 	if (got < 0 || (got == 0 && !row.damaged))
 		return got < 0 ? -1 : 1;
 	if (engine_quota_take(s, agent, strlen(agent), number, STORE_DOMAIN_LEN + len, err) != 0)

@@ -24,6 +24,8 @@ int engine_append(struct engine *s, enum store_block kind, size_t len, struct st
 int engine_write_time(
 	struct engine *s, enum store_block kind, const uint8_t *id, int64_t time, struct err *err);
 
+/* Syncs a volume to disk; folder: also its directory entry. After an error all writes fail. */
+int engine_sync_volume(struct engine *s, struct store_volume *volume, bool folder, struct err *err);
 /* Syncs s->current to disk. After an error all writes fail. */
 int engine_sync(struct engine *s, struct err *err);
 /* Puts the length of s->current, and s->meta, into the transaction. */

@@ -204,7 +204,7 @@ static void scrub_new_volume(void **state)
 
 	(void)state;
 	assert_int_equal(db_begin(s->db, true, &txn, &err), 0);
-	assert_int_equal(store_volume_put(txn, s->meta.volume, &row, &err), 0);
+	assert_int_equal(store_row_put(txn, STORE_VOLUMES, &s->meta.volume, &row, &err), 0);
 	assert_int_equal(db_commit(txn, &err), 0);
 	assert_int_equal(engine_scrub(s, &o, temp_store_no_problem, NULL, &checked, &err), 0);
 	assert_int_equal(checked.damaged, 0);
