@@ -45,7 +45,7 @@ struct store_kind {
 		struct err *err);
 	int (*delete)(struct store *store, const uint8_t *dump, struct err *err);
 	int (*lock)(struct store *store, const uint8_t *dump, int64_t until, struct err *err);
-	/* NULL: not supported. */
+	/* NULL: not supported, as for .check. */
 	int (*doubt)(struct store *store, const uint8_t *domain, const uint8_t *ids, size_t count,
 		size_t *marked, struct err *err);
 	int (*check)(struct store *store, enum store_check what, store_problem *problem, void *ctx,

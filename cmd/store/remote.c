@@ -341,12 +341,12 @@ static void put_get_params(struct rpc_client_request *request, uint8_t mem[STORE
 static int check_record(const uint8_t *reply, size_t len, const struct buf *blob, const uint8_t *id,
 	struct err *err)
 {
-	struct cbormap_value v[STORE_FLAG_FIELDS];
 	struct store_record record;
+	bool is = false;
 
-	if (cbormap_get(v, store_flag_fields, reply, len, err) != 0)
+	if (cbormap_read(&is, store_flag_fields, reply, len, err) != 0)
 		return -1;
-	if (v[STORE_FLAG_IS].number == 0)
+	if (!is)
 		return 1;
 	if (blob == NULL || store_record_get(&record, blob->data, blob->len, err) != 0)
 		return err_set(err, ERR_DAMAGE, "a malformed record was received");
@@ -498,18 +498,6 @@ static int remote_lock(struct store *s, const uint8_t *dump, int64_t until, stru
 	return ask_of_dump(s, STORE_METHOD_LOCK, dump, until, err);
 }
 
-static int remote_check(struct store *s, enum store_check what, store_problem *problem, void *ctx,
-	struct store_checked *result, struct err *err)
-{
-	(void)s;
-	(void)what;
-	(void)problem;
-	(void)ctx;
-	(void)result;
-	(void)err;
-	return 1;
-}
-
 const struct store_kind store_remote = {
 	.size = sizeof(struct remote),
 	.init = remote_init,
@@ -531,5 +519,4 @@ const struct store_kind store_remote = {
 	.get = remote_get,
 	.delete = remote_delete,
 	.lock = remote_lock,
-	.check = remote_check,
 };

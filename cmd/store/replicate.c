@@ -11,7 +11,6 @@
 struct replicate {
 	struct store *from, *to;
 	const struct store_run *prover;
-	const struct store_dump *dump;
 	char agent[STORE_NAME_MAX + 1]; /* of this dump */
 	uint8_t domain[STORE_DOMAIN_LEN];
 	struct buf record, ids; /* ids: chunks to ask for */
@@ -127,7 +126,6 @@ static int copy_chunks(struct replicate *r, const struct store_entry *e, struct 
 		run.prove = r->prover->prove;
 		run.ctx = r->prover->ctx;
 	}
-	r->dump = &e->dump;
 	snprintf(r->agent, sizeof r->agent, "%.*s", (int)e->dump.agent_len, e->dump.agent);
 	memcpy(r->domain, e->dump.domain, sizeof r->domain);
 	buf_clear(&r->ids);
