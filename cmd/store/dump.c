@@ -123,15 +123,13 @@ static const struct cbormap_field manifest_items[] = {
 };
 static const struct cbormap_field path_item = {.type = CBORMAP_BYTES, .max = STORE_DUMP_MAX};
 
-#define WRAPS_LEN (STORE_WRAPS_MAX * STORE_WRAP_LEN)
-
 enum { WRAP_EPHEMERAL, WRAP_ROWS, WRAP_ITEMS };
 static const struct cbormap_field wrap_items[] = {
 	[WRAP_EPHEMERAL] = {.key = "ephemeral", CBORMAP_FIXED(32)},
 	[WRAP_ROWS] = {.key = "wraps",
 		.type = CBORMAP_BYTES,
 		.min = STORE_WRAP_LEN,
-		.max = WRAPS_LEN},
+		.max = STORE_WRAPS_MAX * STORE_WRAP_LEN},
 	[WRAP_ITEMS] = {0},
 };
 

@@ -45,9 +45,10 @@ struct store_kind {
 		struct err *err);
 	int (*delete)(struct store *store, const uint8_t *dump, struct err *err);
 	int (*lock)(struct store *store, const uint8_t *dump, int64_t until, struct err *err);
-	/* NULL: not supported, as for .check. */
+	/* NULL: not supported. */
 	int (*doubt)(struct store *store, const uint8_t *domain, const uint8_t *ids, size_t count,
 		size_t *marked, struct err *err);
+	/* NULL: not supported. */
 	int (*check)(struct store *store, enum store_check what, store_problem *problem, void *ctx,
 		struct store_checked *result, struct err *err);
 };

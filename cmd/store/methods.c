@@ -39,10 +39,9 @@ static bool is_own(const struct store_job *job, const struct store_dump *dump)
 static int hold_own(struct store_job *job, struct buf *out)
 {
 	struct store_entry entry;
-	struct buf record;
+	struct buf record = {.max = STORE_DUMP_MAX};
 	int ret;
 
-	buf_init(&record, STORE_DUMP_MAX);
 	ret = engine_hold(job->jobs->o.engine, job->p.dump, &record, &entry, &job->err);
 	if (ret == 0 && !is_own(job, &entry.dump))
 		ret = 1;

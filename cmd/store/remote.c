@@ -190,10 +190,9 @@ static int remote_about(struct store *s, struct store_about *about, struct err *
 		.method = STORE_METHOD_ABOUT, .params = no_params, .len = sizeof no_params};
 	struct remote *r = (struct remote *)s;
 	struct store_greeting is;
-	struct buf reply;
+	struct buf reply = {.max = RPC_PAYLOAD_MAX};
 	int ret;
 
-	buf_init(&reply, RPC_PAYLOAD_MAX);
 	ret = store_remote_call(r, &request, &reply, NULL, err);
 	if (ret == 0)
 		ret = read_about(&is, reply.data, reply.len, err);
@@ -275,14 +274,13 @@ static int remote_dumps(struct store *s, const struct store_filter *filter, stor
 	struct store_params params = {.after = filter->after};
 	struct store_entry entry;
 	struct cbor_in in;
-	struct buf list;
+	struct buf list = {.max = STORE_LISTING_MAX};
 	int ret;
 
 	if (filter->agent != NULL)
 		snprintf(params.agent, sizeof params.agent, "%s", filter->agent);
 	if (filter->name != NULL)
 		snprintf(params.name, sizeof params.name, "%s", filter->name);
-	buf_init(&list, STORE_LISTING_MAX);
 	ret = store_remote_ask(r, &request, store_dumps_fields, &params, &list, err) < 0 ? -1 : 0;
 	cbor_in_init(&in, list.data, list.len);
 	while (ret == 0 && (ret = store_entry_next(&in, s->uid, &entry, err)) == 0)
@@ -447,7 +445,7 @@ static int remote_get(
 	struct rpc_client_request request = {
 		.method = STORE_METHOD_GET, .reply_max = STORE_REMOTE_BLOB};
 	struct ahead *a;
-	struct buf reply;
+	struct buf reply = {.max = RPC_PAYLOAD_MAX};
 	uint8_t mem[STORE_HAVE_PARAMS];
 	int ret;
 
@@ -467,7 +465,6 @@ static int remote_get(
 		a->used = false;
 	mutex_unlock(&r->lock);
 	put_get_params(&request, mem, domain, id);
-	buf_init(&reply, RPC_PAYLOAD_MAX);
 	ret = store_remote_call(r, &request, &reply, out, err);
 	if (ret == 0)
 		ret = check_record(reply.data, reply.len, out, id, err);

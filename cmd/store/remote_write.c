@@ -128,11 +128,10 @@ int store_remote_ask(struct remote *r, struct rpc_client_request *request,
 	struct err *err)
 {
 	uint8_t mem[STORE_HAVE_PARAMS];
-	struct buf reply;
+	struct buf reply = {.max = RPC_PAYLOAD_MAX};
 	bool is = false;
 	int ret;
 
-	buf_init(&reply, RPC_PAYLOAD_MAX);
 	store_remote_params(request, mem, fields, params);
 	ret = store_remote_call(r, request, &reply, blob, err);
 	if (ret == 0)
@@ -199,7 +198,7 @@ int store_remote_have(struct store *s, const uint8_t *ids, size_t count, bool as
 	struct store_params params = {.ids = {ids, count * STORE_ID_LEN}};
 	struct cbormap_blob has;
 	uint8_t mem[STORE_HAVE_PARAMS];
-	struct buf reply;
+	struct buf reply = {.max = RPC_PAYLOAD_MAX};
 	size_t i;
 	int ret;
 
@@ -209,7 +208,6 @@ int store_remote_have(struct store *s, const uint8_t *ids, size_t count, bool as
 		return 0;
 	memcpy(params.domain, s->run.domain, sizeof params.domain);
 	store_remote_params(&request, mem, store_have_fields, &params);
-	buf_init(&reply, RPC_PAYLOAD_MAX);
 	ret = store_remote_call(r, &request, &reply, NULL, err);
 	if (ret == 0 && cbormap_read(&has, store_bits_fields, reply.data, reply.len, err) != 0)
 		ret = err_prefix(err, "%s", s->name);

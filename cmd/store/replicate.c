@@ -72,11 +72,10 @@ static int copy_piece(struct replicate *r, const uint8_t *id, struct err *err)
 {
 	struct store_record record;
 	struct err why = {0};
-	struct buf ids;
+	struct buf ids = {.max = STORE_CONTENT_MAX};
 	size_t at;
 	int ret;
 
-	buf_init(&ids, STORE_CONTENT_MAX);
 	if (store_get(r->from, r->domain, id, &r->record, &why) != 0 ||
 		store_record_get(&record, r->record.data, r->record.len, &why) != 0 ||
 		store_record_content(&record, &ids, &why) != 0 || ids.len % STORE_ID_LEN != 0) {
@@ -167,10 +166,9 @@ static int copy_dump(void *ctx, const struct store_entry *e, struct err *err)
 static int copy_one(struct replicate *r, const uint8_t *id, struct err *err)
 {
 	struct store_entry e = {.dump.id = id};
-	struct buf record;
+	struct buf record = {.max = STORE_DUMP_MAX};
 	int ret;
 
-	buf_init(&record, STORE_DUMP_MAX);
 	ret = store_hold(r->from, id, &record, &e, err);
 	if (ret >= 0)
 		ret = copy_dump(r, &e, err);
