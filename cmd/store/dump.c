@@ -103,26 +103,22 @@ int store_dump_put(const struct store_dump *d, struct buf *out, struct err *err)
 
 /* --- decoding ------------------------------------------------------------ */
 
+#define IN(member) CBORMAP_IN(struct store_dump, member)
+
 static const struct cbormap_field time_items[] = {
-	{.key = "seconds", .type = CBORMAP_INT, CBORMAP_IN(struct store_time, sec)},
-	{.key = "nanoseconds",
-		.type = CBORMAP_UINT,
-		.max = 999999999,
-		CBORMAP_IN(struct store_time, nsec)},
+	{CBORMAP_OF(struct store_time, INT, sec)},
+	{CBORMAP_OF(struct store_time, UINT, nsec), .max = 999999999},
 	{0},
 };
 static const struct cbormap_field sum_items[] = {
-	{.key = "entries", .type = CBORMAP_UINT, CBORMAP_IN(struct store_dump, entries)},
-	{.key = "content", .type = CBORMAP_UINT, CBORMAP_IN(struct store_dump, content)},
-	{.key = "statuses", .type = CBORMAP_UINT, CBORMAP_IN(struct store_dump, statuses)},
+	{CBORMAP_OF(struct store_dump, UINT, entries)},
+	{CBORMAP_OF(struct store_dump, UINT, content)},
+	{CBORMAP_OF(struct store_dump, UINT, statuses)},
 	{0},
 };
 static const struct cbormap_field manifest_items[] = {
-	{.key = "chunks",
-		.type = CBORMAP_UINT,
-		.max = STORE_CHUNKS_MAX,
-		CBORMAP_IN(struct store_dump, manifest_chunks)},
-	{.key = "bytes", .type = CBORMAP_UINT, CBORMAP_IN(struct store_dump, manifest_len)},
+	{.key = "chunks", .type = CBORMAP_UINT, .max = STORE_CHUNKS_MAX, IN(manifest_chunks)},
+	{.key = "bytes", .type = CBORMAP_UINT, IN(manifest_len)},
 	{0},
 };
 static const struct cbormap_field path_item = {.type = CBORMAP_BYTES, .max = STORE_DUMP_MAX};
@@ -144,69 +140,30 @@ static const struct cbormap_field job_items[] = {
 	[JOB_ITEMS] = {0},
 };
 
-enum {
-	FORMAT,
-	ID,
-	AGENT,
-	NAME,
-	DOMAIN,
-	BEGAN,
-	ENDED,
-	BASE,
-	PATHS,
-	SUMS,
-	MANIFEST,
-	CHUNKS,
-	LISTS,
-	WRAPS,
-	LOCK,
-	FEWER,
-	JOB,
-	KEYS
-};
+#define LISTS_LEN (STORE_LIST_PIECES * STORE_ID_LEN)
+#define WHOLE     .size = sizeof(struct store_dump)
+
+/* First the fields that store_dump_get copies itself. */
+enum { ID, AGENT, NAME, DOMAIN, BASE, PATHS, LISTS, WRAPS, JOB };
 static const struct cbormap_field fields[] = {
-	[FORMAT] =
-		{.key = "F", .type = CBORMAP_VERSION, .need = true, .min = VERSION, .max = VERSION},
 	[ID] = {.key = "I", CBORMAP_FIXED(STORE_DUMP_ID), .need = true},
 	[AGENT] = {.key = "A", .type = CBORMAP_NAME, .need = true},
 	[NAME] = {.key = "N", .type = CBORMAP_NAME, .need = true},
 	[DOMAIN] = {.key = "D", CBORMAP_FIXED(STORE_DOMAIN_LEN), .need = true},
-	[BEGAN] = {.key = "t",
-		.type = CBORMAP_TUPLE,
-		.need = true,
-		.sub = time_items,
-		CBORMAP_IN(struct store_dump, began)},
-	[ENDED] = {.key = "e",
-		.type = CBORMAP_TUPLE,
-		.need = true,
-		.sub = time_items,
-		CBORMAP_IN(struct store_dump, ended)},
 	[BASE] = {.key = "b", .type = CBORMAP_BYTES, .need = true, .min = 1, .max = 65535},
 	[PATHS] = {.key = "p", CBORMAP_LIST_OF(path_item, STORE_PATHS_MAX), .need = true},
-	[SUMS] = {.key = "s",
-		.type = CBORMAP_TUPLE,
-		.need = true,
-		.sub = sum_items,
-		.size = sizeof(struct store_dump)},
-	[MANIFEST] = {.key = "M",
-		.type = CBORMAP_TUPLE,
-		.need = true,
-		.sub = manifest_items,
-		.size = sizeof(struct store_dump)},
-	[CHUNKS] = {.key = "C",
-		.type = CBORMAP_UINT,
-		.need = true,
-		.max = STORE_CHUNKS_MAX,
-		CBORMAP_IN(struct store_dump, chunks)},
-	[LISTS] = {.key = "L",
-		.type = CBORMAP_BYTES,
-		.need = true,
-		.max = STORE_LIST_PIECES * STORE_ID_LEN},
+	[LISTS] = {.key = "L", .type = CBORMAP_BYTES, .need = true, .max = LISTS_LEN},
 	[WRAPS] = {.key = "W", .type = CBORMAP_TUPLE, .sub = wrap_items},
-	[LOCK] = {.key = "l", .type = CBORMAP_INT, CBORMAP_IN(struct store_dump, lock)},
-	[FEWER] = {.key = "u", .type = CBORMAP_UINT, CBORMAP_IN(struct store_dump, fewer_than)},
 	[JOB] = {.key = "j", .type = CBORMAP_TUPLE, .sub = job_items},
-	[KEYS] = {0},
+	{.key = "F", .type = CBORMAP_VERSION, .need = true, .min = VERSION, .max = VERSION},
+	{.key = "t", .type = CBORMAP_TUPLE, .need = true, .sub = time_items, IN(began)},
+	{.key = "e", .type = CBORMAP_TUPLE, .need = true, .sub = time_items, IN(ended)},
+	{.key = "s", .type = CBORMAP_TUPLE, .need = true, .sub = sum_items, WHOLE},
+	{.key = "M", .type = CBORMAP_TUPLE, .need = true, .sub = manifest_items, WHOLE},
+	{.key = "C", .type = CBORMAP_UINT, .need = true, .max = STORE_CHUNKS_MAX, IN(chunks)},
+	{.key = "l", .type = CBORMAP_INT, IN(lock)},
+	{.key = "u", .type = CBORMAP_UINT, IN(fewer_than)},
+	{0},
 };
 
 /* Checks what the tables can't express. */
@@ -227,7 +184,8 @@ static int check(const struct store_dump *d, const struct cbormap_value *v, size
 
 int store_dump_get(struct store_dump *d, const uint8_t *bytes, size_t len, struct err *err)
 {
-	struct cbormap_value v[KEYS], wrap[WRAP_ITEMS] = {{0}}, job[JOB_ITEMS];
+	struct cbormap_value v[sizeof fields / sizeof *fields], wrap[WRAP_ITEMS] = {{0}},
+								job[JOB_ITEMS];
 
 	if (len <= STORE_MAC_LEN || len > STORE_DUMP_MAX)
 		return err_set(err, ERR_FORMAT, "dump record of %zu bytes", len);

@@ -552,10 +552,9 @@ static int sweep(struct gc *g, struct buf *shares, struct err *err)
 	struct share *s = (struct share *)(void *)shares->data;
 	size_t count = shares->len / sizeof *s, i;
 	uint64_t cost = 0, free = 0;
-	struct buf lost; /* struct engine_cut */
+	struct buf lost = {.max = SIZE_MAX}; /* struct engine_cut */
 	int got = free_space(g, &free, err);
 
-	buf_init(&lost, SIZE_MAX);
 	for (i = 0; i < count && got == 0; i++) {
 		got = choose(g, &s[i], &lost, err);
 		cost += s[i].cost;
@@ -580,14 +579,13 @@ int engine_gc(struct engine *s, const struct engine_gc_options *options,
 	struct engine_gc_result *result, struct err *err)
 {
 	struct gc g = {.store = s, .o = *options, .result = result, .out = {.fd = -1}};
-	struct buf shares;
+	struct buf shares = {.max = SIZE_MAX};
 	int got;
 
 	*result = (struct engine_gc_result){0};
 	/* Readers that open the store from here on do not see deleted dumps. */
 	if (!g.o.dry_run && engine_wait_readers(s, err) != 0)
 		return -1;
-	buf_init(&shares, SIZE_MAX);
 	mutex_lock(&s->writer);
 	got = engine_flush_all(s, err);
 	if (got == 0)

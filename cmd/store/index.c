@@ -103,29 +103,19 @@ static int bad_row(struct err *err)
 static size_t encode(const struct column *c, const void *from, uint8_t *row)
 {
 	uint8_t *to = row;
-	uint64_t wide;
-	uint32_t narrow;
 
 	for (; c->type != END; to += widths[c->type], c++) {
-		const uint8_t *member = (const uint8_t *)from + c->at;
+		const void *member = (const uint8_t *)from + c->at;
 
 		assert(to + widths[c->type] <= row + ROW_MAX - 4);
-		switch (c->type) {
-		case U64:
-			memcpy(&wide, member, sizeof wide);
-			le_put64(to, wide);
-			break;
-		case U32:
-			memcpy(&narrow, member, sizeof narrow);
-			le_put32(to, narrow);
-			break;
-		case BOOL:
+		if (c->type == U64)
+			le_put64(to, *(const uint64_t *)member);
+		else if (c->type == U32)
+			le_put32(to, *(const uint32_t *)member);
+		else if (c->type == BOOL)
 			le_put32(to, *(const bool *)member);
-			break;
-		default:
+		else
 			memcpy(to, member, STORE_DUMP_ID);
-			break;
-		}
 	}
 	return (size_t)(to - row);
 }
@@ -135,8 +125,6 @@ static int decode(const struct column *c, enum store_table table, struct db_byte
 {
 	const uint8_t *row = value.at;
 	const struct column *i;
-	uint64_t wide;
-	uint32_t narrow;
 	size_t len = 0;
 
 	for (i = c; i->type != END; i++)
@@ -145,24 +133,16 @@ static int decode(const struct column *c, enum store_table table, struct db_byte
 		check(table, key, row, len) != le_get32(row + len))
 		return bad_row(err);
 	for (; c->type != END; row += widths[c->type], c++) {
-		uint8_t *member = (uint8_t *)to + c->at;
+		void *member = (uint8_t *)to + c->at;
 
-		switch (c->type) {
-		case U64:
-			wide = le_get64(row);
-			memcpy(member, &wide, sizeof wide);
-			break;
-		case U32:
-			narrow = le_get32(row);
-			memcpy(member, &narrow, sizeof narrow);
-			break;
-		case BOOL:
+		if (c->type == U64)
+			*(uint64_t *)member = le_get64(row);
+		else if (c->type == U32)
+			*(uint32_t *)member = le_get32(row);
+		else if (c->type == BOOL)
 			*(bool *)member = le_get32(row) != 0;
-			break;
-		default:
+		else
 			memcpy(member, row, STORE_DUMP_ID);
-			break;
-		}
 	}
 	return 0;
 }
@@ -427,12 +407,11 @@ int store_dump_record(
 static int put_record(
 	struct db_txn *txn, const uint8_t *dump, const uint8_t *bytes, size_t len, struct err *err)
 {
-	struct buf row;
+	struct buf row = {.max = SIZE_MAX};
 	uint8_t end[4];
 	int got;
 
 	le_put32(end, check_record(dump, bytes, len));
-	buf_init(&row, SIZE_MAX);
 	got = buf_add(&row, bytes, len, err);
 	if (got == 0)
 		got = buf_add(&row, end, sizeof end, err);

@@ -9,6 +9,8 @@
 #include "lib/cbor.h"
 #include "rpc/call.h"
 
+#define REPLY_MAX 512
+
 /* --- queues ---------------------------------------------------------------- */
 
 static void row_add(struct store_job_row *row, struct store_job *job)
@@ -67,18 +69,22 @@ void store_job_failf(struct store_job *job, enum err_code code, const char *text
 	store_job_fail(job, &why);
 }
 
-void store_job_reply(struct store_job *job, bool is, bool blob)
+void store_job_answer(struct store_job *job, const struct cbormap_field *fields, const void *from,
+	const struct buf *blob)
 {
 	struct cbor_out out;
-	uint8_t mem[16];
+	uint8_t mem[REPLY_MAX];
 
-	if (job->call == NULL)
-		return;
 	cbor_out_init(&out, mem, sizeof mem);
-	cbor_put_map(&out, 1);
-	cbor_put_text(&out, "is");
-	cbor_put_bool(&out, is);
-	rpc_call_reply(job->call, mem, cbor_out_len(&out), blob ? &job->out : NULL);
+	cbormap_put(&out, fields, from);
+	assert(!cbor_out_full(&out));
+	rpc_call_reply(job->call, mem, cbor_out_len(&out), blob);
+}
+
+void store_job_reply(struct store_job *job, bool is, bool blob)
+{
+	if (job->call != NULL)
+		store_job_answer(job, store_flag_fields, &is, blob ? &job->out : NULL);
 }
 
 /* --- work ------------------------------------------------------------------ */

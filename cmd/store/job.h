@@ -102,6 +102,9 @@ void store_job_read(struct store_job *job);
 /* Fail the call, if it is still open. */
 void store_job_fail(struct store_job *job, const struct err *why);
 void store_job_failf(struct store_job *job, enum err_code code, const char *text);
+/* Answers the call with a map, and a blob if that is not NULL. */
+void store_job_answer(struct store_job *job, const struct cbormap_field *fields, const void *from,
+	const struct buf *blob);
 /* Answers yes or no, if the call is still open; blob: .out follows. */
 void store_job_reply(struct store_job *job, bool is, bool blob);
 

@@ -48,6 +48,7 @@ struct store_kind {
 	/* NULL: not supported. */
 	int (*doubt)(struct store *store, const uint8_t *domain, const uint8_t *ids, size_t count,
 		size_t *marked, struct err *err);
+	/* NULL: not supported. */
 	int (*check)(struct store *store, enum store_check what, store_problem *problem, void *ctx,
 		struct store_checked *result, struct err *err);
 };

@@ -53,10 +53,9 @@ int engine_same_record(struct engine *s, const uint8_t *id, const struct store_d
 	const uint8_t *record, size_t len, struct store_receipt *receipt)
 {
 	struct store_entry e;
-	struct buf payload;
+	struct buf payload = {.max = PACK_BLOCK_VOLUME_MAX};
 	int ret = 0;
 
-	buf_init(&payload, PACK_BLOCK_VOLUME_MAX);
 	if (read_block(s, id, row, &payload, &e, NULL) == 0) {
 		ret = e.record_len == len && memcmp(e.record, record, len) == 0 ? 1 : -1;
 		*receipt = e.receipt;
@@ -94,10 +93,9 @@ static int follow(struct engine *s, const uint8_t *id, struct buf *payload, stru
 int engine_is_readable(struct engine *s, const uint8_t *id, struct err *err)
 {
 	struct store_entry e;
-	struct buf payload;
+	struct buf payload = {.max = PACK_BLOCK_VOLUME_MAX};
 	int got;
 
-	buf_init(&payload, PACK_BLOCK_VOLUME_MAX);
 	got = follow(s, id, &payload, &e, err);
 	buf_fini(&payload);
 	return got == UNREADABLE ? 0 : got == 0 ? 1 : got < 0 ? -1 : ENGINE_GONE;
@@ -107,10 +105,9 @@ int engine_hold(struct engine *s, const uint8_t *dump, struct buf *record,
 	struct store_entry *entry, struct err *err)
 {
 	struct store_entry e;
-	struct buf payload;
+	struct buf payload = {.max = PACK_BLOCK_VOLUME_MAX};
 	int got;
 
-	buf_init(&payload, PACK_BLOCK_VOLUME_MAX);
 	got = follow(s, dump, &payload, &e, err);
 	if (got > 0 || (got == 0 && e.damaged))
 		got = 1;
@@ -234,13 +231,11 @@ int engine_dumps(struct engine *s, const struct store_filter *filter, store_each
 	void *ctx, struct err *err)
 {
 	struct store_entry e;
-	struct buf all, bytes;
+	struct buf all = {.max = SIZE_MAX}, bytes = {.max = SIZE_MAX};
 	const struct found *f;
 	size_t count, n;
 	int got;
 
-	buf_init(&all, SIZE_MAX);
-	buf_init(&bytes, SIZE_MAX);
 	got = collect(s, filter, &all, err);
 	f = (const struct found *)(const void *)all.data;
 	count = all.len / sizeof *f;
@@ -278,14 +273,12 @@ static int read_piece(struct engine *s, const struct store_dump *dump, size_t i,
 int engine_list_walk(struct engine *s, const struct store_dump *dump, engine_each_chunk *each,
 	void *ctx, struct buf *missing, struct err *err)
 {
-	struct buf record, piece;
+	struct buf record = {.max = PACK_BLOCK_VOLUME_MAX}, piece = {.max = STORE_CONTENT_MAX};
 	uint64_t chunks = 0;
 	size_t i, at;
 	int got = 0;
 	bool lost = false;
 
-	buf_init(&record, PACK_BLOCK_VOLUME_MAX);
-	buf_init(&piece, STORE_CONTENT_MAX);
 	for (i = 0; i < dump->list_count && got == 0; i++) {
 		got = read_piece(s, dump, i, &record, &piece, err);
 		if (got == 1) {

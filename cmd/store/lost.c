@@ -133,13 +133,12 @@ int engine_doubt(struct engine *s, const uint8_t *domain, const uint8_t *ids, si
 	uint8_t key[STORE_INDEX_KEY];
 	struct store_chunk_row row;
 	struct db_txn *txn;
-	struct buf record;
+	struct buf record = {.max = STORE_DOMAIN_LEN + STORE_RECORD_MAX};
 	uint32_t number;
 	size_t i;
 	int ret;
 
 	*marked = 0;
-	buf_init(&record, STORE_DOMAIN_LEN + STORE_RECORD_MAX);
 	mutex_lock(&s->writer);
 	ret = engine_domain_number(s, domain, &number, err);
 	for (i = 0; i < count && ret == 0; i++) {

@@ -5,7 +5,6 @@
  */
 #include "cmd/store/job.h"
 
-#include <assert.h>
 #include <string.h>
 #include <time.h>
 
@@ -15,7 +14,6 @@
 #include "rpc/wire.h"
 
 #define DEADLINE_MS 600000
-#define REPLY_MAX   512
 
 /* Answers yes if the work returned 0. */
 static void reply_ret(struct store_job *job)
@@ -41,10 +39,9 @@ static bool is_own(const struct store_job *job, const struct store_dump *dump)
 static int hold_own(struct store_job *job, struct buf *out)
 {
 	struct store_entry entry;
-	struct buf record;
+	struct buf record = {.max = STORE_DUMP_MAX};
 	int ret;
 
-	buf_init(&record, STORE_DUMP_MAX);
 	ret = engine_hold(job->jobs->o.engine, job->p.dump, &record, &entry, &job->err);
 	if (ret == 0 && !is_own(job, &entry.dump))
 		ret = 1;
@@ -69,41 +66,22 @@ static bool is_lock_too_long(const struct store_job *job, int64_t until, struct 
 
 /* --- about, trust-clock ------------------------------------------------------- */
 
-static void put_number(struct cbor_out *out, const char *key, uint64_t number)
-{
-	cbor_put_text(out, key);
-	cbor_put_uint(out, number);
-}
-
 static void reply_about(struct store_job *job)
 {
 	const struct engine *engine = job->jobs->o.engine;
-	const struct store_about *about = &job->about;
-	struct cbor_out out;
-	uint8_t mem[REPLY_MAX];
+	struct store_greeting is = {.version = FDUMP_VERSION, .about = job->about};
+	struct cbormap_field fields[STORE_ABOUT_FIELDS + 1];
+	size_t i;
 
-	cbor_out_init(&out, mem, sizeof mem);
-	cbor_put_map(&out, 8 + (job->agent[0] != 0 ? 1 : 0) + (about->has_quota ? 2 : 0));
-	cbor_put_text(&out, "uid");
-	cbor_put_bytes(&out, engine_uid(engine), STORE_UID_LEN);
-	cbor_put_text(&out, "public");
-	cbor_put_bytes(&out, engine_public(engine), SEAL_SIGN_LEN);
-	cbor_put_text(&out, "version");
-	cbor_put_text(&out, FDUMP_VERSION);
-	cbor_put_text(&out, "time");
-	cbor_put_int(&out, about->time);
-	put_number(&out, "free", about->free);
-	put_number(&out, "reserve", about->reserve);
-	put_number(&out, "size", about->size);
-	put_number(&out, "used", about->used);
-	if (about->has_quota) {
-		put_number(&out, "own_used", about->own_used);
-		put_number(&out, "own_quota", about->own_quota);
-	}
+	memcpy(is.uid, engine_uid(engine), sizeof is.uid);
+	memcpy(is.public, engine_public(engine), sizeof is.public);
 	if (job->agent[0] != 0)
-		put_number(&out, "lock_max", (uint64_t)job->jobs->lock_max_sec);
-	assert(!cbor_out_full(&out));
-	rpc_call_reply(job->call, mem, cbor_out_len(&out), NULL);
+		is.about.lock_max_sec = job->jobs->lock_max_sec;
+	memcpy(fields, store_about_fields, sizeof fields);
+	for (i = 0; i < STORE_ABOUT_FIELDS; i++) /* a field is written even if it is zero */
+		fields[i].need = i < STORE_ABOUT_OWN_USED || is.about.has_quota;
+	fields[STORE_ABOUT_LOCK_MAX].need = job->agent[0] != 0;
+	store_job_answer(job, fields, &is, NULL);
 }
 
 static int work_about(struct store_job *job)
@@ -118,6 +96,8 @@ static int work_about(struct store_job *job)
 		return 0;
 	ret = engine_quota_get(engine, job->agent, &about->own_used, &about->own_quota, &job->err);
 	about->has_quota = ret == 0;
+	if (!about->has_quota)
+		about->own_used = about->own_quota = 0;
 	return ret < 0 ? -1 : 0;
 }
 
@@ -238,14 +218,9 @@ static int work_have(struct store_job *job)
 
 static void reply_bits(struct store_job *job)
 {
-	struct cbor_out out;
-	uint8_t mem[REPLY_MAX];
+	const struct cbormap_blob has = {job->out.data, job->out.len};
 
-	cbor_out_init(&out, mem, sizeof mem);
-	cbor_put_map(&out, 1);
-	cbor_put_text(&out, "has");
-	cbor_put_bytes(&out, job->out.data, job->out.len);
-	rpc_call_reply(job->call, mem, cbor_out_len(&out), NULL);
+	store_job_answer(job, store_bits_fields, &has, NULL);
 }
 
 static void on_have(void *ctx, struct rpc_call *call, const struct cbormap_value *v)
@@ -346,23 +321,12 @@ static int work_commit(struct store_job *job)
 
 static void reply_commit(struct store_job *job)
 {
-	struct cbor_out out;
-	uint8_t mem[REPLY_MAX];
+	struct store_commit_result is = {.missing = job->ret == 1};
 
-	cbor_out_init(&out, mem, sizeof mem);
-	if (job->ret == 1) {
-		cbor_put_map(&out, 1);
-		cbor_put_text(&out, "missing");
-		cbor_put_bool(&out, true);
-	} else {
-		cbor_put_map(&out, 2);
-		cbor_put_text(&out, "time");
-		cbor_put_int(&out, job->receipt.time);
-		cbor_put_text(&out, "signature");
-		cbor_put_bytes(&out, job->receipt.signature, SEAL_SIG_LEN);
-	}
-	rpc_call_reply(job->call, mem, cbor_out_len(&out),
-		job->ret == 1 && job->out.len > 0 ? &job->out : NULL);
+	if (!is.missing)
+		is.receipt = job->receipt;
+	store_job_answer(
+		job, store_result_fields, &is, is.missing && job->out.len > 0 ? &job->out : NULL);
 }
 
 static void on_commit(void *ctx, struct rpc_call *call, const struct cbormap_value *v)

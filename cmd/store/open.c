@@ -304,7 +304,7 @@ static int open_index(struct engine *s, struct err *err)
 	char path[ENGINE_PATH_MAX];
 	struct err why = {0};
 	struct db_txn *txn;
-	int got;
+	int got = -1;
 
 	engine_path(path, s->path, "index");
 	if (reads)
@@ -316,14 +316,11 @@ static int open_index(struct engine *s, struct err *err)
 		*err = why;
 	if (reads)
 		engine_unlock_byte(s->lock_fd, 3);
-	if (s->db == NULL && err->code == ERR_NOTFOUND)
-		err_set(err, ERR_DAMAGE,
-			"index: it is missing (fdump store rebuild makes a new one)");
-	if (s->db == NULL || db_begin(s->db, false, &txn, err) != 0)
-		return err_prefix(err, "%s", s->path);
-	got = store_meta_get(txn, &s->meta, err);
-	db_abort(txn);
-	if (got == 1)
+	if (s->db != NULL && db_begin(s->db, false, &txn, err) == 0) {
+		got = store_meta_get(txn, &s->meta, err);
+		db_abort(txn);
+	}
+	if (got == 1 || (s->db == NULL && err->code == ERR_NOTFOUND))
 		err_set(err, ERR_DAMAGE,
 			"index: it is missing (fdump store rebuild makes a new one)");
 	return got != 0 ? err_prefix(err, "%s", s->path) : 0;

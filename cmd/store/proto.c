@@ -60,32 +60,41 @@ const struct cbormap_field store_get_fields[] = {
 
 #define GREETING(member) CBORMAP_IN(struct store_greeting, member)
 
-const struct cbormap_field store_about_fields[] = {
+const struct cbormap_field store_about_fields[STORE_ABOUT_FIELDS + 1] = {
 	{.key = "uid", CBORMAP_FIXED(STORE_UID_LEN), .need = true, GREETING(uid)},
 	{.key = "public", CBORMAP_FIXED(SEAL_SIGN_LEN), .need = true, GREETING(public)},
-	{.key = "version", .type = CBORMAP_TEXT, .need = true, .max = 64},
+	{.key = "version", .type = CBORMAP_TEXT, .need = true, GREETING(version)},
 	{.key = "time", .type = CBORMAP_INT, .need = true, GREETING(about.time)},
 	{.key = "free", .type = CBORMAP_UINT, .need = true, GREETING(about.free)},
 	{.key = "reserve", .type = CBORMAP_UINT, .need = true, GREETING(about.reserve)},
 	{.key = "size", .type = CBORMAP_UINT, GREETING(about.size)},
 	{.key = "used", .type = CBORMAP_UINT, GREETING(about.used)},
-	{.key = "own_used", .type = CBORMAP_UINT, GREETING(about.own_used)},
+	[STORE_ABOUT_OWN_USED] = {.key = "own_used",
+		.type = CBORMAP_UINT,
+		GREETING(about.own_used)},
 	{.key = "own_quota", .type = CBORMAP_UINT, GREETING(about.own_quota)},
 	{.key = "lock_max", .type = CBORMAP_INT, GREETING(about.lock_max_sec)},
 	{0},
 };
 const struct cbormap_field store_flag_fields[] = {
-	{.key = "is", .type = CBORMAP_BOOL, .need = true},
+	{.key = "is", .type = CBORMAP_BOOL, .need = true, .size = sizeof(bool)},
 	{0},
 };
 const struct cbormap_field store_bits_fields[] = {
-	{.key = "has", .type = CBORMAP_BYTES, .need = true, .max = (STORE_HAVE_MAX + 7) / 8},
+	{.key = "has",
+		.type = CBORMAP_BLOB,
+		.need = true,
+		.max = (STORE_HAVE_MAX + 7) / 8,
+		.size = sizeof(struct cbormap_blob)},
 	{0},
 };
-const struct cbormap_field store_receipt_fields[] = {
-	{.key = "time", .type = CBORMAP_INT},
-	{.key = "signature", CBORMAP_FIXED(SEAL_SIG_LEN)},
-	{.key = "missing", .type = CBORMAP_BOOL},
+
+#define RESULT(member) CBORMAP_IN(struct store_commit_result, member)
+
+const struct cbormap_field store_result_fields[] = {
+	{.key = "time", .type = CBORMAP_INT, RESULT(receipt.time)},
+	{.key = "signature", CBORMAP_FIXED(SEAL_SIG_LEN), RESULT(receipt.signature)},
+	{.key = "missing", .type = CBORMAP_BOOL, RESULT(missing)},
 	{0},
 };
 
@@ -114,24 +123,16 @@ int store_entry_put(struct buf *out, const struct store_entry *e, struct err *er
 	return 0;
 }
 
-enum {
-	ENTRY_SEQ,
-	ENTRY_COMMITTED,
-	ENTRY_LOCK,
-	ENTRY_DAMAGED,
-	ENTRY_COPIED,
-	ENTRY_SIGNATURE,
-	ENTRY_ID,
-	ENTRY_RECORD,
-	ENTRY_ITEMS
-};
+#define ENTRY(member) CBORMAP_IN(struct store_entry, member)
+
+enum { ENTRY_ID = 6, ENTRY_RECORD, ENTRY_ITEMS };
 static const struct cbormap_field entry_items[] = {
-	[ENTRY_SEQ] = {CBORMAP_OF(struct store_entry, UINT, seq)},
-	[ENTRY_COMMITTED] = {CBORMAP_OF(struct store_entry, INT, committed)},
-	[ENTRY_LOCK] = {CBORMAP_OF(struct store_entry, INT, lock)},
-	[ENTRY_DAMAGED] = {CBORMAP_OF(struct store_entry, BOOL, damaged)},
-	[ENTRY_COPIED] = {CBORMAP_OF(struct store_entry, BOOL, copied)},
-	[ENTRY_SIGNATURE] = {.key = "signature", CBORMAP_FIXED(SEAL_SIG_LEN)},
+	{CBORMAP_OF(struct store_entry, UINT, seq)},
+	{CBORMAP_OF(struct store_entry, INT, committed)},
+	{CBORMAP_OF(struct store_entry, INT, lock)},
+	{CBORMAP_OF(struct store_entry, BOOL, damaged)},
+	{CBORMAP_OF(struct store_entry, BOOL, copied)},
+	{.key = "signature", CBORMAP_FIXED(SEAL_SIG_LEN), ENTRY(receipt.signature)},
 	[ENTRY_ID] = {.key = "id", CBORMAP_FIXED(STORE_DUMP_ID)},
 	[ENTRY_RECORD] = {.key = "record", .type = CBORMAP_ANY}, /* bytes, or null */
 	[ENTRY_ITEMS] = {0},
@@ -164,7 +165,6 @@ int store_entry_next(struct cbor_in *in, const uint8_t uid[STORE_UID_LEN], struc
 	e->receipt.time = e->committed;
 	memcpy(e->receipt.store, uid, STORE_UID_LEN);
 	memcpy(e->receipt.dump, v[ENTRY_ID].bytes, STORE_DUMP_ID);
-	memcpy(e->receipt.signature, v[ENTRY_SIGNATURE].bytes, SEAL_SIG_LEN);
 	hash_sha256(e->record, e->record_len, e->receipt.record);
 	return 0;
 }

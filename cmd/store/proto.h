@@ -51,30 +51,23 @@ extern const struct cbormap_field store_begin_fields[], store_have_fields[], sto
 	store_commit_fields[], store_end_fields[], store_dumps_fields[], store_dump_fields[],
 	store_get_fields[];
 
-/* Results; the values are in the order of these tables. */
+/* Results. */
 struct store_greeting {
 	uint8_t uid[STORE_UID_LEN], public[SEAL_SIGN_LEN];
+	char version[65];
 	struct store_about about;
 };
-enum {
-	STORE_ABOUT_UID,
-	STORE_ABOUT_PUBLIC,
-	STORE_ABOUT_VERSION,
-	STORE_ABOUT_TIME,
-	STORE_ABOUT_FREE,
-	STORE_ABOUT_RESERVE,
-	STORE_ABOUT_SIZE,
-	STORE_ABOUT_USED,
-	STORE_ABOUT_OWN_USED, /* only to agents */
-	STORE_ABOUT_OWN_QUOTA,
-	STORE_ABOUT_LOCK_MAX,
-	STORE_ABOUT_FIELDS
+struct store_commit_result {
+	struct store_receipt receipt; /* only its time and signature */
+	bool missing;                 /* there is no receipt: chunks are missing */
 };
-enum { STORE_FLAG_IS, STORE_FLAG_FIELDS }; /* "is": the method's yes or no */
-enum { STORE_BITS_HAS, STORE_BITS_FIELDS };
-enum { STORE_RECEIPT_TIME, STORE_RECEIPT_SIGNATURE, STORE_RECEIPT_MISSING, STORE_RECEIPT_FIELDS };
-extern const struct cbormap_field store_about_fields[], store_flag_fields[], store_bits_fields[],
-	store_receipt_fields[];
+/* The fields that only agents get are the last ones. */
+enum { STORE_ABOUT_OWN_USED = 8, STORE_ABOUT_OWN_QUOTA, STORE_ABOUT_LOCK_MAX, STORE_ABOUT_FIELDS };
+enum { STORE_COMMIT_TIME, STORE_COMMIT_SIGNATURE, STORE_COMMIT_MISSING, STORE_COMMIT_FIELDS };
+/* Of a store_greeting; a bool, the method's yes or no; a cbormap_blob with a bit for each id; a
+ * store_commit_result. */
+extern const struct cbormap_field store_about_fields[STORE_ABOUT_FIELDS + 1], store_flag_fields[],
+	store_bits_fields[], store_result_fields[];
 
 /* The form of a list of dumps, and of the answer to STORE_METHOD_HOLD: one item for each dump.
  * entry = [seq: uint, committed: int, lock: int, damaged: bool, copied: bool, signature: bytes

@@ -110,11 +110,10 @@ static int save(struct engine *s, struct err *err)
 	size_t count, i;
 	struct engine_quota *q = quotas_of(s, &count);
 	char path[ENGINE_PATH_MAX];
-	struct buf text;
+	struct buf text = {.max = FILE_MAX};
 	int got = 0;
 
 	engine_path(path, s->path, QUOTAS);
-	buf_init(&text, FILE_MAX);
 	for (i = 0; i < count && got == 0; i++)
 		if (q[i].bytes != ENGINE_QUOTA_NONE)
 			got = buf_addf(&text, err, "%" PRIu64 " %s\n", q[i].bytes, q[i].agent);
@@ -143,9 +142,8 @@ int engine_quota_set(struct engine *s, const char *agent, uint64_t bytes, struct
 
 int engine_limits_set(struct engine *s, const struct engine_limits *limits, struct err *err)
 {
-	struct buf quotas, old;
+	struct buf quotas = {.max = SIZE_MAX}, old;
 
-	buf_init(&quotas, SIZE_MAX);
 	if (limits->count > 0 &&
 		buf_add(&quotas, limits->quotas, limits->count * sizeof *limits->quotas, err) != 0)
 		return -1;
@@ -229,25 +227,21 @@ static int join(struct engine *s, struct engine_quota *q, uint32_t number, struc
 	return buf_add(&q->domains, &number, sizeof number, err);
 }
 
-struct count {
-	struct engine *store;
-	struct engine_quota *quota; /* all dumps belong to this agent; NULL: look up each dump's */
-};
-
 static int count_dump(void *ctx, const struct store_entry *e, struct err *err)
 {
-	struct count *c = ctx;
-	struct engine_quota *q = c->quota;
+	struct engine *s = ctx;
+	struct engine_quota *q;
 	uint32_t number;
 	int got;
 
 	if (e->record == NULL)
 		return 0;
-	if (q == NULL && (q = need(c->store, e->dump.agent, e->dump.agent_len, err)) == NULL)
+	q = need(s, e->dump.agent, e->dump.agent_len, err);
+	if (q == NULL)
 		return -1;
-	got = engine_domain_number(c->store, e->dump.domain, &number, err);
+	got = engine_domain_number(s, e->dump.domain, &number, err);
 	q->dumps++;
-	return got != 0 ? (got < 0 ? -1 : 0) : join(c->store, q, number, err);
+	return got != 0 ? (got < 0 ? -1 : 0) : join(s, q, number, err);
 }
 
 static void forget(struct engine_quota *q)
@@ -268,14 +262,13 @@ void engine_quotas_forget(struct engine *s)
 
 int engine_uses(struct engine *s, engine_each_use *each, void *ctx, struct err *err)
 {
-	struct count all = {.store = s};
 	size_t count, i;
 	struct engine_quota *q;
 	int got;
 
 	mutex_lock(&s->writer);
 	engine_quotas_forget(s);
-	got = engine_dumps(s, &(struct store_filter){0}, count_dump, &all, err);
+	got = engine_dumps(s, &(struct store_filter){0}, count_dump, s, err);
 	q = quotas_of(s, &count);
 	for (i = 0; i < count && got == 0; i++) {
 		struct engine_use use = {q[i].agent, q[i].dumps, q[i].used,
@@ -294,13 +287,11 @@ static struct engine_quota *counted(
 	struct engine *s, const char *agent, size_t agent_len, struct err *err)
 {
 	struct engine_quota *q = need(s, agent, agent_len, err);
-	struct count one = {.store = s};
 
 	if (q == NULL || q->known)
 		return q;
 	forget(q);
-	one.quota = q;
-	if (engine_dumps(s, &(struct store_filter){.agent = q->agent}, count_dump, &one, err) != 0)
+	if (engine_dumps(s, &(struct store_filter){.agent = q->agent}, count_dump, s, err) != 0)
 		return NULL;
 	q->known = true;
 	return q;

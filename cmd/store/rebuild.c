@@ -120,12 +120,11 @@ static int take_volume(struct rebuild *r, uint32_t number, struct err *err)
 
 static int take_all(struct rebuild *r, struct err *err)
 {
-	struct buf numbers;
+	struct buf numbers = {.max = SIZE_MAX};
 	const uint32_t *n;
 	size_t i;
 	int got;
 
-	buf_init(&numbers, SIZE_MAX);
 	got = list_volumes(r->volumes, &numbers, err);
 	if (got == 0 && numbers.len > 0)
 		qsort(numbers.data, numbers.len / sizeof *n, sizeof *n, engine_by_number);
@@ -189,10 +188,9 @@ static int swap(const char *fresh, const char *index, int dir, int lock_fd, cons
 static int check_store(const char *path, const char *volumes, struct err *err)
 {
 	int fd = open(volumes, O_RDONLY | O_DIRECTORY | O_CLOEXEC), got = 0;
-	struct buf numbers;
+	struct buf numbers = {.max = SIZE_MAX};
 	char about[ENGINE_PATH_MAX];
 
-	buf_init(&numbers, SIZE_MAX);
 	engine_path(about, path, "fdump-store");
 	if (access(about, F_OK) != 0 && errno != ENOENT && errno != ENOTDIR)
 		got = err_errno(err, errno, "%s", about);
@@ -373,13 +371,13 @@ int engine_rebuild(const char *path, const struct engine_wait *wait, engine_ask_
 	struct rebuild r = {.meta = {.seq = 1, .volume = 1, .domain = 1},
 		.problem = problem,
 		.ctx = ctx,
-		.result = result};
+		.result = result,
+		.old = {.max = SIZE_MAX},
+		.volumes = -1};
 	char fresh[ENGINE_PATH_MAX], index[ENGINE_PATH_MAX], volumes[ENGINE_PATH_MAX];
 	int fd = -1, dir = -1, got = -1;
 
 	*result = (struct store_checked){0};
-	buf_init(&r.old, SIZE_MAX);
-	r.volumes = -1;
 	engine_path(fresh, path, "index.new");
 	engine_path(index, path, "index");
 	engine_path(volumes, path, "volumes");

@@ -190,10 +190,9 @@ static int remote_about(struct store *s, struct store_about *about, struct err *
 		.method = STORE_METHOD_ABOUT, .params = no_params, .len = sizeof no_params};
 	struct remote *r = (struct remote *)s;
 	struct store_greeting is;
-	struct buf reply;
+	struct buf reply = {.max = RPC_PAYLOAD_MAX};
 	int ret;
 
-	buf_init(&reply, RPC_PAYLOAD_MAX);
 	ret = store_remote_call(r, &request, &reply, NULL, err);
 	if (ret == 0)
 		ret = read_about(&is, reply.data, reply.len, err);
@@ -275,14 +274,13 @@ static int remote_dumps(struct store *s, const struct store_filter *filter, stor
 	struct store_params params = {.after = filter->after};
 	struct store_entry entry;
 	struct cbor_in in;
-	struct buf list;
+	struct buf list = {.max = STORE_LISTING_MAX};
 	int ret;
 
 	if (filter->agent != NULL)
 		snprintf(params.agent, sizeof params.agent, "%s", filter->agent);
 	if (filter->name != NULL)
 		snprintf(params.name, sizeof params.name, "%s", filter->name);
-	buf_init(&list, STORE_LISTING_MAX);
 	ret = store_remote_ask(r, &request, store_dumps_fields, &params, &list, err) < 0 ? -1 : 0;
 	cbor_in_init(&in, list.data, list.len);
 	while (ret == 0 && (ret = store_entry_next(&in, s->uid, &entry, err)) == 0)
@@ -341,12 +339,12 @@ static void put_get_params(struct rpc_client_request *request, uint8_t mem[STORE
 static int check_record(const uint8_t *reply, size_t len, const struct buf *blob, const uint8_t *id,
 	struct err *err)
 {
-	struct cbormap_value v[STORE_FLAG_FIELDS];
 	struct store_record record;
+	bool is = false;
 
-	if (cbormap_get(v, store_flag_fields, reply, len, err) != 0)
+	if (cbormap_read(&is, store_flag_fields, reply, len, err) != 0)
 		return -1;
-	if (v[STORE_FLAG_IS].number == 0)
+	if (!is)
 		return 1;
 	if (blob == NULL || store_record_get(&record, blob->data, blob->len, err) != 0)
 		return err_set(err, ERR_DAMAGE, "a malformed record was received");
@@ -447,7 +445,7 @@ static int remote_get(
 	struct rpc_client_request request = {
 		.method = STORE_METHOD_GET, .reply_max = STORE_REMOTE_BLOB};
 	struct ahead *a;
-	struct buf reply;
+	struct buf reply = {.max = RPC_PAYLOAD_MAX};
 	uint8_t mem[STORE_HAVE_PARAMS];
 	int ret;
 
@@ -467,7 +465,6 @@ static int remote_get(
 		a->used = false;
 	mutex_unlock(&r->lock);
 	put_get_params(&request, mem, domain, id);
-	buf_init(&reply, RPC_PAYLOAD_MAX);
 	ret = store_remote_call(r, &request, &reply, out, err);
 	if (ret == 0)
 		ret = check_record(reply.data, reply.len, out, id, err);
@@ -498,18 +495,6 @@ static int remote_lock(struct store *s, const uint8_t *dump, int64_t until, stru
 	return ask_of_dump(s, STORE_METHOD_LOCK, dump, until, err);
 }
 
-static int remote_check(struct store *s, enum store_check what, store_problem *problem, void *ctx,
-	struct store_checked *result, struct err *err)
-{
-	(void)s;
-	(void)what;
-	(void)problem;
-	(void)ctx;
-	(void)result;
-	(void)err;
-	return 1;
-}
-
 const struct store_kind store_remote = {
 	.size = sizeof(struct remote),
 	.init = remote_init,
@@ -531,5 +516,4 @@ const struct store_kind store_remote = {
 	.get = remote_get,
 	.delete = remote_delete,
 	.lock = remote_lock,
-	.check = remote_check,
 };

@@ -127,18 +127,17 @@ int store_remote_ask(struct remote *r, struct rpc_client_request *request,
 	const struct cbormap_field *fields, const struct store_params *params, struct buf *blob,
 	struct err *err)
 {
-	struct cbormap_value v[STORE_FLAG_FIELDS];
 	uint8_t mem[STORE_HAVE_PARAMS];
-	struct buf reply;
+	struct buf reply = {.max = RPC_PAYLOAD_MAX};
+	bool is = false;
 	int ret;
 
-	buf_init(&reply, RPC_PAYLOAD_MAX);
 	store_remote_params(request, mem, fields, params);
 	ret = store_remote_call(r, request, &reply, blob, err);
-	if (ret == 0 && cbormap_get(v, store_flag_fields, reply.data, reply.len, err) != 0)
-		ret = err_prefix(err, "%s", r->base.name);
 	if (ret == 0)
-		ret = v[STORE_FLAG_IS].number == 0;
+		ret = cbormap_read(&is, store_flag_fields, reply.data, reply.len, err) == 0
+			      ? !is
+			      : err_prefix(err, "%s", r->base.name);
 	buf_fini(&reply);
 	return ret;
 }
@@ -197,9 +196,9 @@ int store_remote_have(struct store *s, const uint8_t *ids, size_t count, bool as
 	struct remote *r = (struct remote *)s;
 	struct rpc_client_request request = {.method = STORE_METHOD_HAVE};
 	struct store_params params = {.ids = {ids, count * STORE_ID_LEN}};
-	struct cbormap_value v[STORE_BITS_FIELDS];
+	struct cbormap_blob has;
 	uint8_t mem[STORE_HAVE_PARAMS];
-	struct buf reply;
+	struct buf reply = {.max = RPC_PAYLOAD_MAX};
 	size_t i;
 	int ret;
 
@@ -209,14 +208,14 @@ int store_remote_have(struct store *s, const uint8_t *ids, size_t count, bool as
 		return 0;
 	memcpy(params.domain, s->run.domain, sizeof params.domain);
 	store_remote_params(&request, mem, store_have_fields, &params);
-	buf_init(&reply, RPC_PAYLOAD_MAX);
 	ret = store_remote_call(r, &request, &reply, NULL, err);
-	if (ret == 0 && cbormap_get(v, store_bits_fields, reply.data, reply.len, err) != 0)
+	if (ret == 0 && cbormap_read(&has, store_bits_fields, reply.data, reply.len, err) != 0)
 		ret = err_prefix(err, "%s", s->name);
-	if (ret == 0 && v[STORE_BITS_HAS].len != (count + 7) / 8)
+	if (ret == 0 && has.len != (count + 7) / 8)
 		ret = err_set(err, ERR_FORMAT, "%s: malformed answer", s->name);
 	for (i = 0; i < count && ret == 0; i++)
-		answers[i] = v[STORE_BITS_HAS].bytes[i / 8] >> i % 8 & 1 ? STORE_HAS : STORE_LACKS;
+		answers[i] =
+			((const uint8_t *)has.bytes)[i / 8] >> i % 8 & 1 ? STORE_HAS : STORE_LACKS;
 	buf_fini(&reply);
 	return ret;
 }
@@ -231,12 +230,12 @@ static void put_done(void *arg, const struct rpc_client_answer *answer)
 {
 	struct put *put = arg;
 	struct remote *r = put->remote;
-	struct cbormap_value v[STORE_FLAG_FIELDS];
 	const struct err *failure = answer->err;
 	struct err why = {0};
+	bool is = false;
 
 	if (failure == NULL &&
-		cbormap_get(v, store_flag_fields, answer->reply, answer->reply_len, &why) != 0)
+		cbormap_read(&is, store_flag_fields, answer->reply, answer->reply_len, &why) != 0)
 		failure = &why;
 	mutex_lock(&r->lock);
 	assert(r->puts > 0 && r->bytes >= put->parcel->len);
@@ -246,7 +245,7 @@ static void put_done(void *arg, const struct rpc_client_answer *answer)
 		r->failed = true;
 		r->why = *failure;
 	}
-	if (failure == NULL && v[STORE_FLAG_IS].number == 0)
+	if (failure == NULL && !is)
 		r->stored += put->parcel->len;
 	pthread_cond_broadcast(&r->change);
 	mutex_unlock(&r->lock);
@@ -369,29 +368,30 @@ int store_remote_commit_start(struct store *s, const uint8_t *record, size_t len
 /* Decodes the answer to a commit into .receipt or .missing. Returns as store_commit_wait. */
 static int read_commit(struct remote *r, const struct rpc_client_answer *a, struct err *err)
 {
-	struct cbormap_value v[STORE_RECEIPT_FIELDS];
+	struct cbormap_value v[STORE_COMMIT_FIELDS];
+	struct store_commit_result is = {.missing = false};
 	struct store_dump dump;
 
 	if (a->err != NULL) {
 		*err = *a->err;
 		return -1;
 	}
-	if (cbormap_get(v, store_receipt_fields, a->reply, a->reply_len, err) != 0)
+	if (cbormap_get(v, store_result_fields, a->reply, a->reply_len, err) != 0)
 		return -1;
-	if (v[STORE_RECEIPT_MISSING].number != 0) {
+	cbormap_store(&is, store_result_fields, v);
+	if (is.missing) {
 		if (!a->has_blob || a->blob->len % STORE_ID_LEN != 0)
 			return err_set(err, ERR_FORMAT, "malformed answer to a commit");
 		return buf_add(&r->missing, a->blob->data, a->blob->len, err) == 0 ? STORE_MISSING
 										   : -1;
 	}
-	if (!v[STORE_RECEIPT_TIME].has || !v[STORE_RECEIPT_SIGNATURE].has ||
+	if (!v[STORE_COMMIT_TIME].has || !v[STORE_COMMIT_SIGNATURE].has ||
 		store_dump_get(&dump, r->record.data, r->record.len, err) != 0)
 		return err_set(err, ERR_FORMAT, "malformed answer to a commit");
+	r->receipt = is.receipt;
 	memcpy(r->receipt.store, r->base.uid, sizeof r->receipt.store);
 	memcpy(r->receipt.dump, dump.id, sizeof r->receipt.dump);
 	hash_sha256(r->record.data, r->record.len, r->receipt.record);
-	r->receipt.time = v[STORE_RECEIPT_TIME].integer;
-	memcpy(r->receipt.signature, v[STORE_RECEIPT_SIGNATURE].bytes, SEAL_SIG_LEN);
 	return STORE_COMMITTED;
 }
 

@@ -11,7 +11,6 @@
 struct replicate {
 	struct store *from, *to;
 	const struct store_run *prover;
-	const struct store_dump *dump;
 	char agent[STORE_NAME_MAX + 1]; /* of this dump */
 	uint8_t domain[STORE_DOMAIN_LEN];
 	struct buf record, ids; /* ids: chunks to ask for */
@@ -73,11 +72,10 @@ static int copy_piece(struct replicate *r, const uint8_t *id, struct err *err)
 {
 	struct store_record record;
 	struct err why = {0};
-	struct buf ids;
+	struct buf ids = {.max = STORE_CONTENT_MAX};
 	size_t at;
 	int ret;
 
-	buf_init(&ids, STORE_CONTENT_MAX);
 	if (store_get(r->from, r->domain, id, &r->record, &why) != 0 ||
 		store_record_get(&record, r->record.data, r->record.len, &why) != 0 ||
 		store_record_content(&record, &ids, &why) != 0 || ids.len % STORE_ID_LEN != 0) {
@@ -127,7 +125,6 @@ static int copy_chunks(struct replicate *r, const struct store_entry *e, struct 
 		run.prove = r->prover->prove;
 		run.ctx = r->prover->ctx;
 	}
-	r->dump = &e->dump;
 	snprintf(r->agent, sizeof r->agent, "%.*s", (int)e->dump.agent_len, e->dump.agent);
 	memcpy(r->domain, e->dump.domain, sizeof r->domain);
 	buf_clear(&r->ids);
@@ -169,10 +166,9 @@ static int copy_dump(void *ctx, const struct store_entry *e, struct err *err)
 static int copy_one(struct replicate *r, const uint8_t *id, struct err *err)
 {
 	struct store_entry e = {.dump.id = id};
-	struct buf record;
+	struct buf record = {.max = STORE_DUMP_MAX};
 	int ret;
 
-	buf_init(&record, STORE_DUMP_MAX);
 	ret = store_hold(r->from, id, &record, &e, err);
 	if (ret >= 0)
 		ret = copy_dump(r, &e, err);

@@ -465,7 +465,7 @@ int engine_scrub(struct engine *store, const struct engine_scrub_options *option
 {
 	struct scrub s = {
 		.store = store, .o = options, .problem = problem, .ctx = ctx, .result = result};
-	struct buf turns;
+	struct buf turns = {.max = SIZE_MAX};
 	int got;
 
 	*result = (struct store_checked){0};
@@ -475,7 +475,6 @@ int engine_scrub(struct engine *store, const struct engine_scrub_options *option
 	buf_init(&s.bad, SIZE_MAX);
 	buf_init(&s.bad_dumps, SIZE_MAX);
 	buf_init(&s.holes, SIZE_MAX);
-	buf_init(&turns, SIZE_MAX);
 	got = scrub_all(&s, &turns, err);
 	buf_fini(&s.group);
 	buf_fini(&s.good);

@@ -8,6 +8,7 @@
 #include "cmd/store/engine.h"
 #include "cmd/store/job.h"
 #include "lib/err.h"
+#include "lib/mem.h"
 #include "rpc/loop.h"
 #include "rpc/wire.h"
 
@@ -160,7 +161,7 @@ static void tend_stop(struct store_service *s)
 
 struct store_service *store_service_new(const struct store_service_opts *opts, struct err *err)
 {
-	struct store_service *s = calloc(1, sizeof *s);
+	struct store_service *s = mem_new(sizeof *s, err);
 	struct rpc_listen_opts listen = {
 		.conf = opts->conf,
 		.times = opts->times,
@@ -173,10 +174,8 @@ struct store_service *store_service_new(const struct store_service_opts *opts, s
 	};
 	struct store_key own;
 
-	if (s == NULL) {
-		err_set(err, ERR_NOMEM, "out of memory");
+	if (s == NULL)
 		return NULL;
-	}
 	s->jobs.o = *opts;
 	if (opts->budget == 0)
 		s->jobs.o.budget = STORE_BUDGET;

@@ -322,5 +322,5 @@ int store_check(struct store *s, enum store_check what, store_problem *problem, 
 	struct store_checked *result, struct err *err)
 {
 	assert(s->open);
-	return s->kind->check(s, what, problem, ctx, result, err);
+	return s->kind->check == NULL ? 1 : s->kind->check(s, what, problem, ctx, result, err);
 }

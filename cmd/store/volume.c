@@ -15,6 +15,7 @@
 #include "lib/err.h"
 #include "lib/fs.h"
 #include "lib/hash.h"
+#include "lib/mem.h"
 #include "lib/seal.h"
 #include "pack/frame.h"
 
@@ -208,13 +209,8 @@ static int scan_step(struct scan *s, uint64_t *skipped, struct err *err)
 	case PACK_FRAME_MORE:
 		return fill(s, n, err);
 	case PACK_FRAME_SKIP:
-		*skipped += n;
-		len = n;
-		break;
-	case PACK_FRAME_MISPLACED:
-		len = n;
-		if (len > s->end - s->at)
-			len = s->end - s->at;
+	case PACK_FRAME_MISPLACED: /* its length may reach beyond the end */
+		len = n < s->end - s->at ? n : s->end - s->at;
 		*skipped += len;
 		break;
 	case PACK_FRAME_BLOCK:
@@ -245,12 +241,12 @@ static int scan_step(struct scan *s, uint64_t *skipped, struct err *err)
 int store_volume_scan(const struct store_volume *v, uint64_t from, uint64_t end,
 	store_volume_known *known, store_volume_met *met, void *ctx, struct err *err)
 {
-	struct scan *s = calloc(1, sizeof *s);
+	struct scan *s = mem_new(sizeof *s, err);
 	uint64_t skipped = 0;
 	int got = 0;
 
 	if (s == NULL)
-		return err_set(err, ERR_NOMEM, "out of memory");
+		return -1;
 	s->volume = v;
 	s->at = from;
 	s->end = end < v->len ? end : v->len;
