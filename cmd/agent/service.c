@@ -13,6 +13,7 @@
 #include "cmd/agent/notes.h"
 #include "cmd/agent/runs.h"
 #include "cmd/agent/schedule.h"
+#include "lib/buf.h"
 #include "lib/err.h"
 #include "lib/file.h"
 #include "lib/mem.h"
@@ -59,24 +60,19 @@ static int take_plan(struct agent_service *s, const void *bytes, size_t len, str
 	return 0;
 }
 
-static int load_plan(struct agent_service *s, struct err *err)
+/* Loads the plan that was kept. If that fails, a manager has it. */
+static void load_plan(struct agent_service *s)
 {
-	uint8_t *bytes = malloc(MANAGER_PLAN_MAX);
-	struct err why = {0};
-	size_t len;
-	int ret = 0;
+	struct err err = {0};
+	struct buf plan;
 
-	if (bytes == NULL)
-		return err_set(err, ERR_NOMEM, "out of memory");
-	if (file_read(s->plan_path, bytes, MANAGER_PLAN_MAX, &len, NULL, &why) == 0)
-		ret = take_plan(s, bytes, len, &why);
-	else if (why.code != ERR_NOTFOUND)
-		ret = -1;
-	if (ret != 0) /* not fatal: a manager has the plan */
+	buf_init(&plan, MANAGER_PLAN_MAX + 1);
+	if (file_read_buf(s->plan_path, &plan, NULL, &err) == 0)
+		(void)take_plan(s, plan.data, plan.len, &err);
+	if (err.code != ERR_NONE && err.code != ERR_NOTFOUND)
 		agent_notes_log(&s->notes, AGENT_LOG_WARNING,
-			"the plan that was kept can't be used: %s", why.message);
-	free(bytes);
-	return 0;
+			"the plan that was kept can't be used: %s", err.message);
+	buf_fini(&plan);
 }
 
 /* Whether a manager's plan differs from ours, and is not the one that was refused. */
@@ -352,9 +348,9 @@ struct agent_service *agent_service_new(const struct agent_service_opts *opts, s
 	managers.uplink.service = &s->methods;
 	managers.notes = &s->notes;
 	managers.jobs = &s->jobs;
-	if (open_journal(s, err) != 0 || agent_runs_end_lost(&s->runs, err) != 0 ||
-		load_plan(s, err) != 0)
+	if (open_journal(s, err) != 0 || agent_runs_end_lost(&s->runs, err) != 0)
 		goto fail;
+	load_plan(s);
 	s->managers = agent_managers_new(&managers, err);
 	if (s->managers == NULL)
 		goto fail;
