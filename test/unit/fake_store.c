@@ -197,13 +197,10 @@ static int fake_settle(struct store *s, uint64_t *stored, struct err *err)
 	return is_dead(fake_of(s), err);
 }
 
-static int fake_commit_start(struct store *s, const uint8_t *record, size_t len,
-	const struct store_receipt *first, struct err *err)
+static int fake_commit_start(struct store *s, const struct store_receipt *first, struct err *err)
 {
 	struct fake_store *f = fake_of(s);
 
-	(void)record;
-	(void)len;
 	f->has_first = first != NULL;
 	if (f->has_first)
 		f->first = *first;
@@ -246,12 +243,12 @@ static int keep_dump(struct fake_store *f, const struct store_dump *dump,
 	const uint8_t *secret = f->foreign_receipts ? f->other : f->secret;
 	int64_t now = 1000000000 + (int64_t)f->seq;
 
-	d->record = store_parcel_new(f->base.record, f->base.record_len, err);
+	d->record = store_parcel_new(f->base.record.data, f->base.record.len, err);
 	d->seq = ++f->seq;
 	d->next = f->dumps;
 	f->dumps = d;
-	if (store_receipt_make(&d->receipt, f->base.uid, secret, dump, f->base.record,
-		    f->base.record_len, f->has_first ? f->first.time : now, err) != 0)
+	if (store_receipt_make(&d->receipt, f->base.uid, secret, dump, f->base.record.data,
+		    f->base.record.len, f->has_first ? f->first.time : now, err) != 0)
 		return -1;
 	*receipt = d->receipt;
 	return STORE_COMMITTED;
@@ -278,7 +275,7 @@ static int fake_commit_wait(struct store *s, int64_t wait_ms, struct store_recei
 	f->forgets = false;
 	if (f->has_first && f->denies_receipts)
 		return err_set(err, ERR_DENIED, "the other store is not known");
-	if (store_dump_get(&dump, s->record, s->record_len, err) != 0)
+	if (store_dump_get(&dump, s->record.data, s->record.len, err) != 0)
 		return -1;
 	known = find_dump(f, dump.id);
 	if (known != NULL) {
@@ -435,6 +432,7 @@ struct fake_store *fake_store_new(const char *name)
 		return NULL;
 	f->base.kind = &fake_kind;
 	f->base.name = strdup(name);
+	buf_init(&f->base.record, STORE_DUMP_MAX);
 	f->puts_left = f->gets_left = FAKE_FOR_EVER;
 	hash_sha256(name, strlen(name), f->secret);
 	hash_sha256(f->secret, sizeof f->secret, f->other);
