@@ -40,8 +40,9 @@ struct store_kind {
 	/* The record is in .record. */
 	int (*commit_start)(
 		struct store *store, const struct store_receipt *first, struct err *err);
-	int (*commit_wait)(struct store *store, int64_t wait_ms, struct store_receipt *receipt,
-		struct buf *missing, struct err *err);
+	/* Waits until the commit is done, or all has failed: see .commit, .failed. Returns 0, also
+	 * if it is neither within wait_ms; -1 with err set. */
+	int (*commit_wait)(struct store *store, int64_t wait_ms, struct err *err);
 	int (*dumps)(struct store *store, const struct store_filter *filter, store_each_dump *each,
 		void *ctx, struct err *err);
 	int (*hold)(struct store *store, const uint8_t *dump, struct buf *record,
@@ -89,11 +90,6 @@ struct store {
 	struct store_receipt receipt;
 	struct buf missing;
 };
-
-/* Takes the result of a commit, or of all that failed. Call with store->lock held. Returns as
- * store_commit_wait. */
-int store_take_commit(
-	struct store *store, struct store_receipt *receipt, struct buf *missing, struct err *err);
 
 extern const struct store_kind store_local, store_remote;
 

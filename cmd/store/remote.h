@@ -93,7 +93,6 @@ int store_remote_put(
 	struct store *s, struct store_parcel *parcel, int64_t wait_ms, struct err *err);
 int store_remote_settle(struct store *s, uint64_t *stored, struct err *err);
 int store_remote_commit_start(struct store *s, const struct store_receipt *first, struct err *err);
-int store_remote_commit_wait(struct store *s, int64_t wait_ms, struct store_receipt *receipt,
-	struct buf *missing, struct err *err);
+int store_remote_commit_wait(struct store *s, int64_t wait_ms, struct err *err);
 
 #endif

@@ -252,7 +252,8 @@ int store_commit_start(struct store *s, const uint8_t *record, size_t len,
 	return 0;
 }
 
-int store_take_commit(
+/* The result of a commit. */
+static int take_answer(
 	struct store *s, struct store_receipt *receipt, struct buf *missing, struct err *err)
 {
 	int ret = s->failed ? -1 : s->answer;
@@ -278,7 +279,12 @@ int store_commit_wait(struct store *s, int64_t wait_ms, struct store_receipt *re
 	int ret;
 
 	assert(s->committing);
-	ret = s->kind->commit_wait(s, wait_ms, receipt, missing, err);
+	ret = s->kind->commit_wait(s, wait_ms, err);
+	if (ret == 0) {
+		mutex_lock(&s->lock);
+		ret = take_answer(s, receipt, missing, err);
+		mutex_unlock(&s->lock);
+	}
 	if (ret == STORE_PENDING)
 		return ret;
 	if (ret == STORE_COMMITTED &&

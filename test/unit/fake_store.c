@@ -254,7 +254,7 @@ static int keep_dump(struct fake_store *f, const struct store_dump *dump,
 	return STORE_COMMITTED;
 }
 
-static int fake_commit_wait(struct store *s, int64_t wait_ms, struct store_receipt *receipt,
+static int answer(struct store *s, int64_t wait_ms, struct store_receipt *receipt,
 	struct buf *missing, struct err *err)
 {
 	struct fake_store *f = fake_of(s);
@@ -290,6 +290,14 @@ static int fake_commit_wait(struct store *s, int64_t wait_ms, struct store_recei
 		ret = STORE_MISSING;
 	buf_fini(&lacks);
 	return ret;
+}
+
+static int fake_commit_wait(struct store *s, int64_t wait_ms, struct err *err)
+{
+	(void)err;
+	s->answer = answer(s, wait_ms, &s->receipt, &s->missing, &s->commit_why);
+	s->commit = s->answer == STORE_PENDING ? COMMIT_RUNNING : COMMIT_DONE;
+	return 0;
 }
 
 /* --- reading --------------------------------------------------------------- */
@@ -433,6 +441,7 @@ struct fake_store *fake_store_new(const char *name)
 	f->base.kind = &fake_kind;
 	f->base.name = strdup(name);
 	buf_init(&f->base.record, STORE_DUMP_MAX);
+	buf_init(&f->base.missing, SIZE_MAX);
 	f->puts_left = f->gets_left = FAKE_FOR_EVER;
 	hash_sha256(name, strlen(name), f->secret);
 	hash_sha256(f->secret, sizeof f->secret, f->other);
