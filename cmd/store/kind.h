@@ -37,11 +37,8 @@ struct store_kind {
 	int (*put)(
 		struct store *store, struct store_parcel *parcel, int64_t wait_ms, struct err *err);
 	int (*settle)(struct store *store, uint64_t *stored, struct err *err);
-	/* The record is in .record. */
-	int (*commit_start)(
-		struct store *store, const struct store_receipt *first, struct err *err);
-	/* Waits until the commit is done, or all has failed: see .commit, .failed. Returns 0, also
-	 * if it is neither within wait_ms; -1 with err set. */
+	/* Commits .record, and waits until that is done, or all has failed: see .commit, .failed.
+	 * Returns 0, also if it is neither within wait_ms; -1 with err set. */
 	int (*commit_wait)(struct store *store, int64_t wait_ms, struct err *err);
 	int (*dumps)(struct store *store, const struct store_filter *filter, store_each_dump *each,
 		void *ctx, struct err *err);
@@ -75,9 +72,12 @@ struct store {
 	char agent[STORE_NAME_MAX + 1], backup[STORE_NAME_MAX + 1];
 	uint8_t domain[STORE_DOMAIN_LEN], base[STORE_DUMP_ID];
 	uint8_t uid[STORE_UID_LEN], public[SEAL_SIGN_LEN];
-	bool committing;   /* a commit has begun, and its result was not returned yet */
-	bool abandoned;    /* a thread hangs in it: its memory can't be freed */
-	struct buf record; /* to commit; a copy, as the caller may give up waiting */
+	bool committing; /* a commit has begun, and its result was not returned yet */
+	bool abandoned;  /* a thread hangs in it: its memory can't be freed */
+	/* To commit; copies, as the caller may give up waiting. */
+	struct buf record;
+	bool has_first;
+	struct store_receipt first; /* of another store */
 	/* What a kind's threads share with its callers; store_close resets it. */
 	struct mutex lock; /* guards all below */
 	pthread_cond_t change;

@@ -33,7 +33,6 @@ struct local {
 	bool putting;       /* the thread is working on a record that has left the ring */
 	bool closing, over; /* over: the thread has ended */
 	uint64_t taken;     /* records done, to see progress */
-	int64_t time;       /* of the commit */
 };
 
 /* --- the thread ----------------------------------------------------------- */
@@ -78,15 +77,17 @@ static void put_next(struct local *l)
 	pthread_cond_broadcast(&l->base.change);
 }
 
+/* Anyone who may write to the directory could forge the time, so the receipt is not checked. */
 static void commit(struct local *l)
 {
+	int64_t time = l->base.has_first ? l->base.first.time : STORE_NOW;
 	struct err why = {0};
 	int ret;
 
 	assert(mutex_held(&l->base.lock) && l->base.commit == COMMIT_WANTED && l->count == 0);
 	l->base.commit = COMMIT_RUNNING;
 	mutex_unlock(&l->base.lock);
-	ret = engine_commit(l->engine, l->base.record.data, l->base.record.len, l->time,
+	ret = engine_commit(l->engine, l->base.record.data, l->base.record.len, time,
 		&l->base.receipt, &l->base.missing, &why);
 	mutex_lock(&l->base.lock);
 	assert(l->base.commit == COMMIT_RUNNING);
@@ -269,25 +270,6 @@ static int local_settle(struct store *s, uint64_t *stored, struct err *err)
 	return settle(l, stored, err) != 0 ? -1 : engine_flush(l->engine, err);
 }
 
-/* Anyone who may write to the directory could forge the time, so the receipt is not checked. */
-static int local_commit_start(struct store *s, const struct store_receipt *first, struct err *err)
-{
-	int ret = 0;
-
-	mutex_lock(&s->lock);
-	assert(s->commit == COMMIT_NONE || s->commit == COMMIT_DONE);
-	if (s->failed) {
-		*err = s->why;
-		ret = -1;
-	} else {
-		s->commit = COMMIT_WANTED;
-		((struct local *)s)->time = first != NULL ? first->time : STORE_NOW;
-		pthread_cond_broadcast(&s->change);
-	}
-	mutex_unlock(&s->lock);
-	return ret;
-}
-
 static int local_commit_wait(struct store *s, int64_t wait_ms, struct err *err)
 {
 	int64_t end = uptime_ms() + wait_ms;
@@ -369,7 +351,6 @@ const struct store_kind store_local = {
 	.have = local_have,
 	.put = local_put,
 	.settle = local_settle,
-	.commit_start = local_commit_start,
 	.commit_wait = local_commit_wait,
 	.dumps = local_dumps,
 	.hold = local_hold,

@@ -485,7 +485,6 @@ const struct store_kind store_remote = {
 	.have = store_remote_have,
 	.put = store_remote_put,
 	.settle = store_remote_settle,
-	.commit_start = store_remote_commit_start,
 	.commit_wait = store_remote_commit_wait,
 	.dumps = remote_dumps,
 	.hold = remote_hold,

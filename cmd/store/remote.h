@@ -57,8 +57,7 @@ struct remote {
 	bool greeted;    /* its first answer is in .is, or an error in .open_why */
 	struct store_greeting is;
 	struct err open_why;
-	size_t puts, bytes;        /* in flight */
-	struct store_params first; /* holds another store's receipt for the commit, or zeros */
+	size_t puts, bytes; /* in flight */
 	struct ahead aheads[STORE_REMOTE_AHEAD];
 	size_t next_ahead; /* the slot to reuse next */
 };
@@ -92,7 +91,6 @@ int store_remote_have(struct store *s, const uint8_t *ids, size_t count, bool as
 int store_remote_put(
 	struct store *s, struct store_parcel *parcel, int64_t wait_ms, struct err *err);
 int store_remote_settle(struct store *s, uint64_t *stored, struct err *err);
-int store_remote_commit_start(struct store *s, const struct store_receipt *first, struct err *err);
 int store_remote_commit_wait(struct store *s, int64_t wait_ms, struct err *err);
 
 #endif

@@ -348,19 +348,6 @@ int store_remote_settle(struct store *s, uint64_t *stored, struct err *err)
 	return ret;
 }
 
-int store_remote_commit_start(struct store *s, const struct store_receipt *first, struct err *err)
-{
-	struct remote *r = (struct remote *)s;
-
-	(void)err;
-	assert(s->commit == COMMIT_NONE);
-	r->first = (struct store_params){.size = 0};
-	if (first != NULL)
-		r->first.first = *first;
-	s->commit = COMMIT_WANTED;
-	return 0;
-}
-
 /* Decodes the answer to a commit into .receipt or .missing. Returns as store_commit_wait. */
 static int read_commit(struct remote *r, const struct rpc_client_answer *a, struct err *err)
 {
@@ -414,9 +401,12 @@ static int ask_commit(struct remote *r, struct err *err)
 		.done = commit_done,
 		.arg = r,
 	};
+	struct store_params params = {.size = 0};
 	uint8_t mem[STORE_HAVE_PARAMS];
 
-	store_remote_params(&request, mem, store_commit_fields, &r->first);
+	if (r->base.has_first)
+		params.first = r->base.first;
+	store_remote_params(&request, mem, store_commit_fields, &params);
 	return rpc_client_start(r->client, &request, err) != NULL ? 0 : -1;
 }
 

@@ -246,9 +246,17 @@ int store_commit_start(struct store *s, const uint8_t *record, size_t len,
 	assert(s->begun && !s->committing);
 	buf_clear(&s->record);
 	buf_clear(&s->missing);
-	if (buf_add(&s->record, record, len, err) != 0 || s->kind->commit_start(s, first, err) != 0)
+	if (buf_add(&s->record, record, len, err) != 0)
 		return -1;
+	s->has_first = first != NULL;
+	if (first != NULL)
+		s->first = *first;
 	s->committing = true;
+	mutex_lock(&s->lock);
+	assert(s->commit == COMMIT_NONE);
+	s->commit = COMMIT_WANTED;
+	pthread_cond_broadcast(&s->change);
+	mutex_unlock(&s->lock);
 	return 0;
 }
 

@@ -197,16 +197,6 @@ static int fake_settle(struct store *s, uint64_t *stored, struct err *err)
 	return is_dead(fake_of(s), err);
 }
 
-static int fake_commit_start(struct store *s, const struct store_receipt *first, struct err *err)
-{
-	struct fake_store *f = fake_of(s);
-
-	f->has_first = first != NULL;
-	if (f->has_first)
-		f->first = *first;
-	return is_dead(f, err);
-}
-
 /* The chunks that a dump needs and the store lacks. */
 static int find_missing(
 	struct fake_store *f, const struct store_dump *dump, struct buf *missing, struct err *err)
@@ -248,7 +238,7 @@ static int keep_dump(struct fake_store *f, const struct store_dump *dump,
 	d->next = f->dumps;
 	f->dumps = d;
 	if (store_receipt_make(&d->receipt, f->base.uid, secret, dump, f->base.record.data,
-		    f->base.record.len, f->has_first ? f->first.time : now, err) != 0)
+		    f->base.record.len, f->base.has_first ? f->base.first.time : now, err) != 0)
 		return -1;
 	*receipt = d->receipt;
 	return STORE_COMMITTED;
@@ -273,7 +263,7 @@ static int answer(struct store *s, int64_t wait_ms, struct store_receipt *receip
 	if (f->forgets && f->chunks != NULL)
 		fake_store_lose(f, f->chunks->id);
 	f->forgets = false;
-	if (f->has_first && f->denies_receipts)
+	if (f->base.has_first && f->denies_receipts)
 		return err_set(err, ERR_DENIED, "the other store is not known");
 	if (store_dump_get(&dump, s->record.data, s->record.len, err) != 0)
 		return -1;
@@ -422,7 +412,6 @@ static const struct store_kind fake_kind = {
 	.have = fake_have,
 	.put = fake_put,
 	.settle = fake_settle,
-	.commit_start = fake_commit_start,
 	.commit_wait = fake_commit_wait,
 	.dumps = fake_dumps,
 	.hold = fake_hold,
