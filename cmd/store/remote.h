@@ -10,7 +10,6 @@
 #ifndef FDUMP_CMD_STORE_REMOTE_H
 #define FDUMP_CMD_STORE_REMOTE_H
 
-#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -20,7 +19,6 @@
 #include "cmd/store/record.h"
 #include "lib/buf.h"
 #include "lib/err.h"
-#include "lib/mutex.h"
 #include "lib/name.h"
 #include "rpc/deny.h"
 
