@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <limits.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -18,7 +19,6 @@
 #include "cmd/ui/report.h"
 #include "cmd/ui/role.h"
 #include "lib/err.h"
-#include "lib/size.h"
 #include "rpc/deny.h"
 
 #define QUEUE_MAX 64
@@ -42,60 +42,33 @@ struct agent {
 
 /* --- agent.conf --------------------------------------------------------------- */
 
-static const struct manager_syntax_key keys[] = {{.name = "read", .list = true},
-	{.name = "unencrypted"}, {.name = "accept_hidden"}, {.name = "min_interval"},
-	{.name = "warn_after"}, {.name = "hooks"}, {0}};
+/* clang-format off */
+#define KEY(key, member, kind) .name = (key), .type = (kind), \
+	.at = offsetof(struct agent, member), .size = sizeof(((struct agent *)0)->member)
+/* clang-format on */
+static const struct manager_syntax_key keys[] = {
+	{KEY("read", own.read, ui_conf_list), .list = true},
+	{KEY("unencrypted", own.unencrypted, ui_conf_bool)},
+	{KEY("accept_hidden", place.accept_hidden, ui_conf_bool)},
+	{KEY("min_interval", own.min_interval_sec, ui_conf_time)},
+	{KEY("warn_after", own.warn_after_sec, ui_conf_time)},
+	{KEY("hooks", hooks, NULL)},
+	{0},
+};
 static const struct manager_syntax_rule rules[] = {{.kind = "agent", .keys = keys}, {0}};
-
-static int take_yes(const struct manager_key *k, const char *value, bool *yes, struct err *err)
-{
-	*yes = strcmp(value, "yes") == 0;
-	if (*yes || strcmp(value, "no") == 0)
-		return 0;
-	return err_set(
-		err, ERR_CONFIG, "line %u: %s: '%s' is not yes or no", k->line, k->name, value);
-}
-
-/* Applies one setting of agent.conf. Returns 0, or -1 with err set: ERR_CONFIG. */
-static int take_key(struct agent *a, const struct manager_key *k, struct err *err)
-{
-	const char *value = k->count > 0 ? k->values[0] : "";
-
-	if (strcmp(k->name, "read") == 0) {
-		a->own.read = (const char *const *)k->values;
-		a->own.read_count = k->count;
-		return 0;
-	}
-	if (strcmp(k->name, "hooks") == 0) {
-		snprintf(a->hooks, sizeof a->hooks, "%s", value);
-		return 0;
-	}
-	if (strcmp(k->name, "unencrypted") == 0)
-		return take_yes(k, value, &a->own.unencrypted, err);
-	if (strcmp(k->name, "accept_hidden") == 0)
-		return take_yes(k, value, &a->place.accept_hidden, err);
-	if (size_parse_time(value, strcmp(k->name, "warn_after") == 0
-					   ? &a->own.warn_after_sec
-					   : &a->own.min_interval_sec) == 0)
-		return 0;
-	return err_set(err, ERR_CONFIG, "line %u: %s: '%s' is not a time as 12h or 3d", k->line,
-		k->name, value);
-}
 
 /* Reads agent.conf. Without that file the defaults apply. */
 static int read_conf(struct agent *a, struct err *err)
 {
 	char path[PATH_MAX + 16];
-	size_t i;
 	int ret;
 
 	a->own = (struct agent_own){.warn_after_sec = 3 * 24 * HOUR};
 	snprintf(a->hooks, sizeof a->hooks, "%.4000s/hooks", a->role.config);
 	snprintf(path, sizeof path, "%s/agent.conf", a->role.config);
 	ret = ui_conf_read(&a->conf, path, rules, ui_conf_problem, NULL, err);
-	for (i = 0; ret == 0 && a->conf.count > 0 && i < a->conf.sections[0].count; i++)
-		if (take_key(a, &a->conf.sections[0].keys[i], err) != 0)
-			ret = err_prefix(err, "%s", path);
+	if (ret == 0 && a->conf.count > 0)
+		ret = ui_conf_take(a, &a->conf.sections[0], err);
 	return ret < 0 ? -1 : 0;
 }
 

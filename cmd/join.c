@@ -296,16 +296,18 @@ static int configure(struct join *j, struct err *err)
  * and the first such in *ended. */
 static bool read_journal(const char *path, bool *started, struct manager_record *ended)
 {
-	size_t cap = 1u << 20, len, skipped, n;
-	uint8_t *mem = malloc(cap);
-	const uint8_t *at = mem, *payload;
+	const uint8_t *at, *payload;
 	struct manager_record record;
+	size_t left, skipped, n;
+	struct buf frames;
 	bool found = false;
 
-	if (mem == NULL || file_read(path, mem, cap, &len, NULL, NULL) != 0)
-		len = 0;
-	while (!found && manager_frame_find(at, len, &skipped, &payload, &n)) {
-		len -= (size_t)(payload + n - at);
+	buf_init(&frames, 1u << 20);
+	(void)file_read_buf(path, &frames, NULL, NULL);
+	at = frames.data;
+	left = frames.len;
+	while (!found && manager_frame_find(at, left, &skipped, &payload, &n)) {
+		left -= (size_t)(payload + n - at);
 		at = payload + n;
 		if (manager_record_decode(&record, payload, n, NULL) != 0)
 			continue;
@@ -313,7 +315,7 @@ static bool read_journal(const char *path, bool *started, struct manager_record 
 		found = record.kind == MANAGER_ENDED;
 		*ended = record;
 	}
-	free(mem);
+	buf_fini(&frames);
 	return found;
 }
 

@@ -74,7 +74,7 @@ static int read_local(
 		return err_set(err, ERR_FAILED, "this machine has no name");
 	ret = ui_conf_read(&syntax, path, rules, problem, ctx, err);
 	if (ret == 0 && syntax.count > 0)
-		ret = ui_conf_texts(t, &syntax.sections[0], err);
+		ret = ui_conf_take(t, &syntax.sections[0], err);
 	manager_syntax_free(&syntax);
 	if (ret < 0)
 		return -1;

@@ -70,7 +70,7 @@ static int take_agent(struct cmd_store_conf *c, const struct manager_section *se
 static int take_store(struct cmd_store_conf *c, const struct manager_section *section,
 	const char *path, struct err *err)
 {
-	if (ui_conf_texts(c, section, err) != 0)
+	if (ui_conf_take(c, section, err) != 0)
 		return -1;
 	if (c->path[0] == 0)
 		return err_set(err, ERR_CONFIG,

@@ -324,24 +324,23 @@ static void on_hello(void *ctx, size_t peer, struct manager_hello *hello)
 			rpc_listen_port(store_service_listener(s->service)));
 }
 
-static void on_welcome(void *ctx, size_t peer, struct manager_welcome *w)
+static void on_welcome(void *ctx, size_t peer, const struct manager_welcome *w)
 {
 	struct serve *s = ctx;
 	int64_t off = w->clock - time(NULL);
 	struct store_key keys[MANAGER_STORES_MAX];
-	struct manager_store_text store;
 	struct err err = {0};
-	size_t count = 0;
+	size_t i;
 
 	if (off > 300 || off < -300)
 		ui_log(UI_LOG_WARNING,
 			"this machine's clock and that of manager %s differ by %lld s",
 			manager_uplink_name(s->uplink, peer), (long long)off);
-	while (count < MANAGER_STORES_MAX && manager_welcome_store(w, &store)) {
-		memcpy(keys[count].uid, store.uid, sizeof keys->uid);
-		memcpy(keys[count++].public, store.key, sizeof keys->public);
+	for (i = 0; i < w->store_count; i++) {
+		memcpy(keys[i].uid, w->stores[i].uid, sizeof keys->uid);
+		memcpy(keys[i].public, w->stores[i].key, sizeof keys->public);
 	}
-	if (store_service_fleet(s->service, peer, keys, count, &err) != 0)
+	if (store_service_fleet(s->service, peer, keys, w->store_count, &err) != 0)
 		ui_log(UI_LOG_ERROR, "the fleet's stores: %s", err.message);
 }
 

@@ -46,18 +46,23 @@ struct token {
 
 /* Asks the manager for a token. hash: that of a token that is made here; NULL: the manager makes
  * it. */
-static int ask(struct token *t, const uint8_t *hash, struct cbormap_value made[MANAGER_MADE_FIELDS],
-	struct buf *reply, struct err *err)
+static int ask(struct token *t, const uint8_t *hash, struct manager_msg_made *made, struct err *err)
 {
+	struct buf reply;
+	int ret;
 	const struct ui_field params[] = {UI_STRING("role", rpc_role_name(t->role)),
 		UI_STRING("name", t->name), UI_BOOL("replace", t->replace),
 		UI_INT_IF(t->valid_sec > 0, "valid", t->valid_sec),
 		UI_HEX("hash", hash, RPC_DIGEST_LEN),
 		UI_STRING("host", hash != NULL ? t->host : NULL), {0}};
 
-	if (ui_fleet_call(&t->fleet, MANAGER_METHOD_TOKEN, params, reply, NULL, err) != 0)
-		return -1;
-	return cbormap_get(made, manager_made_fields, reply->data, reply->len, err);
+	*made = (struct manager_msg_made){.token = ""};
+	buf_init(&reply, RPC_PAYLOAD_MAX);
+	ret = ui_fleet_call(&t->fleet, MANAGER_METHOD_TOKEN, params, &reply, NULL, err);
+	if (ret == 0)
+		ret = cbormap_read(made, manager_made_fields, reply.data, reply.len, err);
+	buf_fini(&reply);
+	return ret;
 }
 
 static int print(const struct token *t, const char *text, struct err *err)
@@ -135,24 +140,16 @@ static int tell_others(struct token *t, struct err *err)
 
 static int by_manager(struct token *t, struct err *err)
 {
-	struct cbormap_value made[MANAGER_MADE_FIELDS];
-	char text[RPC_TOKEN_MAX];
-	struct buf reply;
-	int ret;
+	struct manager_msg_made made;
+	int ret = ask(t, NULL, &made, err);
 
-	buf_init(&reply, RPC_PAYLOAD_MAX);
-	ret = ask(t, NULL, made, &reply, err);
-	if (ret == 0 && !made[MANAGER_MADE_TOKEN].has)
+	if (ret == 0 && made.token[0] == 0)
 		ret = err_set(err, ERR_FORMAT, "the manager sent no token");
 	if (ret == 0 && t->replace)
 		ret = tell_others(t, err);
-	if (ret == 0) {
-		snprintf(text, sizeof text, "%.*s", (int)made[MANAGER_MADE_TOKEN].len,
-			(const char *)made[MANAGER_MADE_TOKEN].bytes);
-		ret = print(t, text, err);
-		explicit_bzero(text, sizeof text);
-	}
-	buf_fini(&reply);
+	if (ret == 0)
+		ret = print(t, made.token, err);
+	explicit_bzero(&made, sizeof made);
 	return ret;
 }
 
@@ -253,31 +250,21 @@ out:
 static int prepare(struct token *t, struct ui_keys *keys, struct err *err)
 {
 	uint8_t ticket[RPC_DIGEST_LEN], hash[RPC_DIGEST_LEN];
-	struct cbormap_value made[MANAGER_MADE_FIELDS];
-	struct buf reply;
-	int ret = -1;
+	struct manager_msg_made made;
 
 	t->token = (struct rpc_token){.role = t->role, .address_count = 1};
 	strcpy(t->token.name, t->name);
 	memcpy(t->token.fingerprint, keys->fingerprint, RPC_DIGEST_LEN);
 	memcpy(t->token.recipients, keys->recipients, RPC_DIGEST_LEN);
-	buf_init(&reply, RPC_PAYLOAD_MAX);
 	if (rpc_host_new(t->host, err) != 0 || rpc_token_secret(&t->token, err) != 0 ||
 		rpc_token_ticket(ticket, &t->token, err) != 0)
-		goto out;
+		return -1;
 	rpc_ticket_hash(hash, ticket);
-	if (ask(t, hash, made, &reply, err) != 0)
-		goto out;
-	snprintf(t->token.manager, sizeof t->token.manager, "%.*s",
-		(int)made[MANAGER_MADE_MANAGER].len,
-		(const char *)made[MANAGER_MADE_MANAGER].bytes);
-	snprintf(t->token.addresses[0], sizeof t->token.addresses[0], "%.*s",
-		(int)made[MANAGER_MADE_ADDRESS].len,
-		(const char *)made[MANAGER_MADE_ADDRESS].bytes);
-	ret = 0;
-out:
-	buf_fini(&reply);
-	return ret;
+	if (ask(t, hash, &made, err) != 0)
+		return -1;
+	strcpy(t->token.manager, made.manager);
+	snprintf(t->token.addresses[0], sizeof t->token.addresses[0], "%s", made.address);
+	return 0;
 }
 
 /* Checks that the keys are those of the manager's fleet; nobody there would trust a certificate by

@@ -41,8 +41,8 @@ static bool is_listed(const struct agent_own *own, const char *path)
 {
 	size_t i;
 
-	for (i = 0; i < own->read_count; i++)
-		if (is_below(path, own->read[i]))
+	for (i = 0; i < own->read.count; i++)
+		if (is_below(path, own->read.items[i]))
 			return true;
 	return false;
 }
@@ -53,7 +53,7 @@ static bool may_read(const struct agent_own *own, const char *path)
 	char *real;
 	bool may;
 
-	if (own->read == NULL || own->read_count == 0)
+	if (own->read.count == 0)
 		return true;
 	if (goes_up(path) || !is_listed(own, path))
 		return false;
@@ -195,22 +195,20 @@ static int add_store(
 
 int agent_jobs_keep_stores(const struct agent_jobs *jobs, const char *path, struct err *err)
 {
-	char *old = calloc(1, STORES_FILE_MAX);
-	struct buf lines;
-	size_t i, len;
+	struct buf old, lines;
+	size_t i;
 	int ret = 0;
 
-	if (old == NULL)
-		return err_set(err, ERR_NOMEM, "out of memory");
-	/* If it can't be read it is rewritten. */
-	if (file_read(path, old, STORES_FILE_MAX - 1, &len, NULL, NULL) != 0)
-		old[0] = 0;
+	buf_init(&old, STORES_FILE_MAX);
 	buf_init(&lines, STORES_FILE_MAX);
+	/* If it can't be read it is rewritten. */
+	(void)file_read_buf(path, &old, NULL, NULL);
 	for (i = 0; i < jobs->plan.store_count && ret == 0; i++)
-		ret = add_store(&lines, &jobs->plan.stores[i], old, err);
+		ret = add_store(
+			&lines, &jobs->plan.stores[i], old.len > 0 ? (char *)old.data : "", err);
 	if (ret == 0)
 		ret = file_write(path, lines.data, lines.len, 0600, err);
 	buf_fini(&lines);
-	free(old);
+	buf_fini(&old);
 	return ret;
 }

@@ -19,8 +19,7 @@ struct tz;
 
 /* What the agent's own configuration decides; no plan can change it. Borrowed. */
 struct agent_own {
-	const char *const *read; /* a plan may back up only below these; NULL: anything */
-	size_t read_count;
+	struct manager_list read; /* a plan may back up only below these; none: anything */
 	bool unencrypted;         /* whether a plan may ask for unencrypted dumps */
 	int64_t min_interval_sec; /* shortest time between two starts of a job */
 	int64_t warn_after_sec;   /* warn if no dump was made for this long */

@@ -7,6 +7,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,7 +45,7 @@ struct acked {
 };
 
 struct agent_journal {
-	char *path, *acked_path;
+	char path[PATH_MAX + 8], acked_path[PATH_MAX + 16];
 	int fd;
 	bool broken;
 	uint8_t id[AGENT_JOURNAL_ID_LEN];
@@ -574,14 +575,16 @@ static int by_activity(const void *a, const void *b)
  * is durable and is renamed over it. */
 static int rewrite(struct agent_journal *journal, uint64_t offset, struct err *err)
 {
-	struct agent_journal old = {.fd = journal->fd, .path = journal->path};
+	struct agent_journal old = {.fd = journal->fd};
 	struct agent_journal_found ignored = {0};
 	struct mark *marks;
 	uint8_t *head = NULL;
-	char *path = NULL;
+	char path[sizeof journal->path + 8];
 	size_t head_len = 0, i, n = 0, count;
 	int fd = -1, ret = -1;
 
+	strcpy(old.path, journal->path);
+	snprintf(path, sizeof path, "%s.new", journal->path);
 	buf_init(&old.marks, SIZE_MAX);
 	/* Compute the states before the first record that stays. */
 	if (take_file(&old, offset, &ignored, err) != 0)
@@ -592,11 +595,6 @@ static int rewrite(struct agent_journal *journal, uint64_t offset, struct err *e
 		old.state_count < STATES_MAX ? old.state_count : STATES_MAX, &head_len, err);
 	if (head == NULL)
 		goto out;
-	if (asprintf(&path, "%s.new", journal->path) < 0) {
-		path = NULL;
-		no_memory(err);
-		goto out;
-	}
 	fd = open_locked(path, O_CREAT | O_TRUNC, err);
 	if (fd < 0)
 		goto out;
@@ -630,7 +628,6 @@ out:
 		unlink(path);
 		close(fd);
 	}
-	free(path);
 	free(head);
 	free(old.states);
 	buf_fini(&old.marks);
@@ -663,19 +660,15 @@ int agent_journal_open(const char *path, uint64_t max, struct agent_journal **ou
 	journal->fd = -1;
 	buf_init(&journal->marks, SIZE_MAX);
 	journal->max = max != 0 ? max : AGENT_JOURNAL_MAX;
-	journal->path = strdup(path);
-	if (journal->path == NULL || asprintf(&journal->acked_path, "%s.acked", path) < 0) {
-		journal->acked_path = NULL;
-		no_memory(err);
-		goto fail;
-	}
-	journal->fd = open_locked(path, 0, err);
+	snprintf(journal->path, sizeof journal->path, "%s", path);
+	snprintf(journal->acked_path, sizeof journal->acked_path, "%s.acked", journal->path);
+	journal->fd = open_locked(journal->path, 0, err);
 	if (journal->fd < 0 && err->code == ERR_NOTFOUND) {
 		*err = (struct err){0};
 		if (create(journal, err) != 0)
 			goto fail;
 		found->created = true;
-		journal->fd = open_locked(path, 0, err);
+		journal->fd = open_locked(journal->path, 0, err);
 	}
 	if (journal->fd < 0 || load(journal, found, err) != 0 || load_acked(journal, err) != 0)
 		goto fail;
@@ -692,8 +685,6 @@ void agent_journal_close(struct agent_journal *journal)
 		return;
 	if (journal->fd >= 0)
 		close(journal->fd);
-	free(journal->path);
-	free(journal->acked_path);
 	buf_fini(&journal->marks);
 	free(journal->states);
 	free(journal);

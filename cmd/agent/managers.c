@@ -11,7 +11,6 @@
 #include "cmd/agent/journal.h"
 #include "cmd/agent/notes.h"
 #include "lib/buf.h"
-#include "lib/cbor.h"
 #include "lib/err.h"
 #include "lib/mem.h"
 #include "rpc/call.h"
@@ -26,11 +25,11 @@ struct talk {
 	struct agent_managers *managers;
 	size_t peer;
 	struct rpc_call *plan, *report;
-	struct buf blob; /* the plan, as it arrives */
-	struct buf out;  /* the report being sent */
-	uint64_t first;  /* the number of the report's first record */
-	bool has_digest;
-	uint8_t digest[MANAGER_DIGEST_LEN]; /* of this agent's plan on that manager */
+	struct buf blob;                    /* the plan, as it arrives */
+	struct buf out;                     /* the report being sent */
+	uint64_t first;                     /* the number of the report's first record */
+	uint8_t digest[MANAGER_DIGEST_LEN]; /* of this agent's plan on that manager; zeros: not
+					       known */
 };
 
 struct agent_managers {
@@ -92,7 +91,8 @@ static void ask_plan(struct agent_managers *m)
 		return;
 	t = &m->talks[peer];
 	conn = manager_uplink_conn(m->uplink, peer);
-	if (!t->has_digest || !m->o.wants(m->o.ctx, t->digest) || conn == NULL || t->plan != NULL)
+	if (manager_is_zero(t->digest, sizeof t->digest) || !m->o.wants(m->o.ctx, t->digest) ||
+		conn == NULL || t->plan != NULL)
 		return;
 	buf_init(&t->blob, MANAGER_PLAN_MAX);
 	request.arg = t;
@@ -109,13 +109,12 @@ static void on_report_reply(void *arg, const uint8_t *bytes, size_t len, bool mo
 {
 	struct talk *t = arg;
 	struct agent_notes *notes = t->managers->o.notes;
-	struct cbormap_value v[MANAGER_ACKED_FIELDS];
+	struct manager_msg_acked msg;
 	struct err err = {0};
 
 	(void)more;
-	if (cbormap_get(v, manager_acked_fields, bytes, len, &err) != 0 ||
-		agent_journal_acknowledge(
-			notes->journal, name_of(t), v[MANAGER_ACKED_NUMBER].number, &err) != 0)
+	if (cbormap_read(&msg, manager_acked_fields, bytes, len, &err) != 0 ||
+		agent_journal_acknowledge(notes->journal, name_of(t), msg.acked, &err) != 0)
 		agent_notes_log(notes, AGENT_LOG_ERROR, "report: %s", err.message);
 }
 
@@ -140,37 +139,32 @@ static void report(struct talk *t)
 	static const struct rpc_call_ops ops = {.reply = on_report_reply, .done = on_report_done};
 	struct agent_notes *notes = t->managers->o.notes;
 	struct rpc_conn *conn = manager_uplink_conn(t->managers->uplink, t->peer);
-	uint64_t first, last;
+	struct manager_msg_report msg;
 	struct rpc_request request = {
 		.method = MANAGER_METHOD_REPORT, .timeout_ms = CALL_MS, .ops = &ops, .arg = t};
-	struct cbor_out params;
 	struct err err = {0};
-	uint8_t mem[64], *to;
+	uint8_t mem[MANAGER_MSG_MAX], *to;
+	uint64_t last;
 	size_t len;
 	int ret = -1;
 
 	if (conn == NULL || t->report != NULL)
 		return;
-	first = agent_journal_acknowledged(notes->journal, name_of(t)) + 1;
+	msg.first = agent_journal_acknowledged(notes->journal, name_of(t)) + 1;
+	memcpy(msg.journal, agent_journal_id(notes->journal), sizeof msg.journal);
 	buf_clear(&t->out);
 	to = buf_room(&t->out, REPORT_LEN, &err);
 	if (to != NULL)
-		ret = agent_journal_read(notes->journal, first, to, REPORT_LEN, &len, &last, &err);
+		ret = agent_journal_read(
+			notes->journal, msg.first, to, REPORT_LEN, &len, &last, &err);
 	if (ret < 0)
 		agent_notes_log(notes, AGENT_LOG_ERROR, "report: %s", err.message);
 	if (ret != 0)
 		return;
 	buf_took(&t->out, len);
-	t->first = first;
-	cbor_out_init(&params, mem, sizeof mem);
-	cbor_put_map(&params, 2);
-	cbor_put_text(&params, "first");
-	cbor_put_uint(&params, first);
-	cbor_put_text(&params, "journal");
-	cbor_put_bytes(&params, agent_journal_id(notes->journal), AGENT_JOURNAL_ID_LEN);
-	assert(!cbor_out_full(&params));
+	t->first = msg.first;
 	request.params = mem;
-	request.len = cbor_out_len(&params);
+	request.len = manager_msg_put(mem, manager_report_fields, &msg);
 	request.blob = t->out.data;
 	request.blob_len = t->out.len;
 	t->report = rpc_call_start(conn, &request, &err);
@@ -204,7 +198,7 @@ static void on_hello(void *ctx, size_t peer, struct manager_hello *hello)
 			manager_uplink_name(m->uplink, followed));
 }
 
-static void on_welcome(void *ctx, size_t peer, struct manager_welcome *w)
+static void on_welcome(void *ctx, size_t peer, const struct manager_welcome *w)
 {
 	struct agent_managers *m = ctx;
 	struct agent_notes *notes = m->o.notes;
@@ -217,7 +211,6 @@ static void on_welcome(void *ctx, size_t peer, struct manager_welcome *w)
 		agent_notes_log(notes, AGENT_LOG_WARNING,
 			"this machine's clock and that of manager %s differ by %lld s", name_of(t),
 			(long long)off);
-	t->has_digest = w->has_digest;
 	memcpy(t->digest, w->digest, sizeof t->digest);
 	ret = agent_journal_lacks(notes->journal, name_of(t), w->acked, &err);
 	if (ret == 1)
@@ -232,11 +225,16 @@ static void on_welcome(void *ctx, size_t peer, struct manager_welcome *w)
 	report(t);
 }
 
+static void forget_digest(struct talk *t)
+{
+	memset(t->digest, 0, sizeof t->digest);
+}
+
 static void on_down(void *ctx, size_t peer)
 {
 	struct agent_managers *m = ctx;
 
-	m->talks[peer].has_digest = false;
+	forget_digest(&m->talks[peer]);
 	ask_plan(m);
 }
 
@@ -253,7 +251,7 @@ static void on_dropped(void *ctx, size_t peer)
 	struct agent_managers *m = ctx;
 
 	assert(m->talks[peer].plan == NULL && m->talks[peer].report == NULL);
-	m->talks[peer].has_digest = false;
+	forget_digest(&m->talks[peer]);
 	forget(m, name_of(&m->talks[peer]));
 	ask_plan(m);
 }
@@ -300,24 +298,17 @@ void agent_managers_changed(struct agent_managers *m)
 void agent_managers_progress(void *managers, const char *job, uint64_t bytes, uint64_t entries)
 {
 	struct agent_managers *m = managers;
-	struct cbor_out out;
-	uint8_t mem[NAME_LEN_MAX + 64];
-	size_t i;
+	struct manager_msg_progress msg = {.bytes = bytes, .entries = entries};
+	uint8_t mem[MANAGER_MSG_MAX];
+	size_t i, len;
 
-	cbor_out_init(&out, mem, sizeof mem);
-	cbor_put_map(&out, 3);
-	cbor_put_text(&out, "job");
-	cbor_put_text(&out, job);
-	cbor_put_text(&out, "bytes");
-	cbor_put_uint(&out, bytes);
-	cbor_put_text(&out, "entries");
-	cbor_put_uint(&out, entries);
-	assert(!cbor_out_full(&out));
+	snprintf(msg.job, sizeof msg.job, "%s", job);
+	len = manager_msg_put(mem, manager_progress_fields, &msg);
 	for (i = 0; i < manager_uplink_count(m->uplink); i++) {
 		struct rpc_conn *conn = manager_uplink_conn(m->uplink, i);
 
 		if (conn != NULL)
-			rpc_notify(conn, MANAGER_METHOD_PROGRESS, mem, cbor_out_len(&out), NULL);
+			rpc_notify(conn, MANAGER_METHOD_PROGRESS, mem, len, NULL);
 	}
 }
 

@@ -13,7 +13,7 @@
 #include "cmd/agent/notes.h"
 #include "cmd/agent/runs.h"
 #include "cmd/agent/schedule.h"
-#include "lib/cbor.h"
+#include "lib/buf.h"
 #include "lib/err.h"
 #include "lib/file.h"
 #include "lib/mem.h"
@@ -60,24 +60,19 @@ static int take_plan(struct agent_service *s, const void *bytes, size_t len, str
 	return 0;
 }
 
-static int load_plan(struct agent_service *s, struct err *err)
+/* Loads the plan that was kept. If that fails, a manager has it. */
+static void load_plan(struct agent_service *s)
 {
-	uint8_t *bytes = malloc(MANAGER_PLAN_MAX);
-	struct err why = {0};
-	size_t len;
-	int ret = 0;
+	struct err err = {0};
+	struct buf plan;
 
-	if (bytes == NULL)
-		return err_set(err, ERR_NOMEM, "out of memory");
-	if (file_read(s->plan_path, bytes, MANAGER_PLAN_MAX, &len, NULL, &why) == 0)
-		ret = take_plan(s, bytes, len, &why);
-	else if (why.code != ERR_NOTFOUND)
-		ret = -1;
-	if (ret != 0) /* not fatal: a manager has the plan */
+	buf_init(&plan, MANAGER_PLAN_MAX + 1);
+	if (file_read_buf(s->plan_path, &plan, NULL, &err) == 0)
+		(void)take_plan(s, plan.data, plan.len, &err);
+	if (err.code != ERR_NONE && err.code != ERR_NOTFOUND)
 		agent_notes_log(&s->notes, AGENT_LOG_WARNING,
-			"the plan that was kept can't be used: %s", why.message);
-	free(bytes);
-	return 0;
+			"the plan that was kept can't be used: %s", err.message);
+	buf_fini(&plan);
 }
 
 /* Whether a manager's plan differs from ours, and is not the one that was refused. */
@@ -203,14 +198,12 @@ static void answer(struct rpc_call *call, const struct err *err)
 }
 
 /* Finds a job of the plan by its name. NULL with err set. */
-static const struct manager_plan_job *job_of(struct agent_service *s, const struct cbormap_value *v,
-	char name[NAME_LEN_MAX + 1], struct err *err)
+static const struct manager_plan_job *job_of(
+	struct agent_service *s, const char *name, struct err *err)
 {
-	const struct manager_plan_job *job;
+	const struct manager_plan_job *job =
+		s->jobs.taken ? manager_plan_job(&s->jobs.plan, name) : NULL;
 
-	memcpy(name, v[MANAGER_JOB_JOB].bytes, v[MANAGER_JOB_JOB].len);
-	name[v[MANAGER_JOB_JOB].len] = 0;
-	job = s->jobs.taken ? manager_plan_job(&s->jobs.plan, name) : NULL;
 	if (job == NULL && s->plan_refused)
 		err_set(err, ERR_NOTFOUND, "no job '%s': the agent refuses the manager's plan: %s",
 			name, s->refusal.message);
@@ -222,39 +215,35 @@ static const struct manager_plan_job *job_of(struct agent_service *s, const stru
 static void on_run(void *ctx, struct rpc_call *call, const struct cbormap_value *v)
 {
 	struct agent_service *s = ctx;
-	char name[NAME_LEN_MAX + 1];
+	struct manager_msg_jobs order = {.job = ""};
+	struct manager_msg_started started;
+	const struct manager_plan_job *job;
+	uint8_t mem[MANAGER_MSG_MAX];
 	struct err err = {0};
-	const struct manager_plan_job *job = job_of(s, v, name, &err);
-	uint8_t id[MANAGER_RUN_LEN], mem[64];
-	struct cbor_out out;
 
+	cbormap_store(&order, manager_job_fields, v);
+	job = job_of(s, order.job, &err);
 	if (job != NULL && s->ending)
 		err_set(&err, ERR_BUSY, "the agent is ending");
-	else if (job != NULL && agent_runs_has(&s->runs, name))
-		err_set(&err, ERR_BUSY, "job '%s' is running", name);
+	else if (job != NULL && agent_runs_has(&s->runs, order.job))
+		err_set(&err, ERR_BUSY, "job '%s' is running", order.job);
 	else if (job != NULL)
-		start_run(s, job, 0, id, &err);
-	if (err.code != ERR_NONE) {
+		start_run(s, job, 0, started.run, &err);
+	if (err.code == ERR_NONE)
+		rpc_call_reply(
+			call, mem, manager_msg_put(mem, manager_started_fields, &started), NULL);
+	else
 		rpc_call_fail(call, &err);
-		return;
-	}
-	cbor_out_init(&out, mem, sizeof mem);
-	cbor_put_map(&out, 1);
-	cbor_put_text(&out, "run");
-	cbor_put_bytes(&out, id, sizeof id);
-	assert(!cbor_out_full(&out));
-	rpc_call_reply(call, mem, cbor_out_len(&out), NULL);
 }
 
 static void on_cancel(void *ctx, struct rpc_call *call, const struct cbormap_value *v)
 {
 	struct agent_service *s = ctx;
-	char name[NAME_LEN_MAX + 1];
+	struct manager_msg_jobs order = {.job = ""};
 	struct err err = {0};
 
-	memcpy(name, v[MANAGER_JOB_JOB].bytes, v[MANAGER_JOB_JOB].len);
-	name[v[MANAGER_JOB_JOB].len] = 0;
-	agent_runs_cancel(&s->runs, name, rpc_call_peer(call)->name, &err);
+	cbormap_store(&order, manager_job_fields, v);
+	agent_runs_cancel(&s->runs, order.job, rpc_call_peer(call)->name, &err);
 	answer(call, &err);
 }
 
@@ -262,9 +251,12 @@ static void hold(struct agent_service *s, struct rpc_call *call, const struct cb
 	enum manager_kind kind)
 {
 	struct manager_record record = {.kind = kind};
+	struct manager_msg_jobs order = {.job = ""};
 	struct err err = {0};
 
-	if (job_of(s, v, record.job, &err) != NULL)
+	cbormap_store(&order, manager_job_fields, v);
+	strcpy(record.job, order.job);
+	if (job_of(s, order.job, &err) != NULL)
 		agent_notes_record(&s->notes, &record, &err);
 	answer(call, &err);
 }
@@ -356,9 +348,9 @@ struct agent_service *agent_service_new(const struct agent_service_opts *opts, s
 	managers.uplink.service = &s->methods;
 	managers.notes = &s->notes;
 	managers.jobs = &s->jobs;
-	if (open_journal(s, err) != 0 || agent_runs_end_lost(&s->runs, err) != 0 ||
-		load_plan(s, err) != 0)
+	if (open_journal(s, err) != 0 || agent_runs_end_lost(&s->runs, err) != 0)
 		goto fail;
+	load_plan(s);
 	s->managers = agent_managers_new(&managers, err);
 	if (s->managers == NULL)
 		goto fail;

@@ -99,19 +99,13 @@ char *agent_state_dir(const char *dir, struct err *err)
 	return NULL;
 }
 
-/* Reads all known fingerprints. Returns 0, or -1 with err set. */
+/* Reads all known fingerprints into *all, which it initialises. Returns 0, or -1 with err set. */
 static int load_domains(const char *path, struct buf *all, struct err *err)
 {
-	const size_t cap = AGENT_DOMAINS_MAX * STORE_DOMAIN_LEN;
-	uint8_t *to = buf_room(all, cap, err);
-	size_t len;
-
-	if (to == NULL)
-		return -1;
-	if (file_read(path, to, cap, &len, NULL, err) == 0) {
-		buf_took(all, len);
+	/* There is room for one more. */
+	buf_init(all, (AGENT_DOMAINS_MAX + 1) * STORE_DOMAIN_LEN);
+	if (file_read_buf(path, all, NULL, err) == 0)
 		return 0;
-	}
 	if (err->code != ERR_NOTFOUND)
 		return -1;
 	*err = (struct err){0};
@@ -131,10 +125,9 @@ static bool has_domain(const struct buf *all, const uint8_t domain[STORE_DOMAIN_
 int agent_state_know(const char *dir, const uint8_t domain[STORE_DOMAIN_LEN], struct err *err)
 {
 	char *path = text(err, dir, "/domains");
-	struct buf all;
+	struct buf all = {.max = 0};
 	int ret;
 
-	buf_init(&all, SIZE_MAX);
 	ret = path != NULL ? load_domains(path, &all, err) : -1;
 	if (ret == 0 && !has_domain(&all, domain)) {
 		ret = buf_add(&all, domain, STORE_DOMAIN_LEN, err);
@@ -150,10 +143,9 @@ int agent_state_knows(const char *dir, const uint8_t domain[STORE_DOMAIN_LEN])
 {
 	struct err err = {0};
 	char *base = where(dir, &err), *path = base != NULL ? text(&err, base, "/domains") : NULL;
-	struct buf all;
+	struct buf all = {.max = 0};
 	int ret = 2;
 
-	buf_init(&all, SIZE_MAX);
 	if (path != NULL && load_domains(path, &all, &err) == 0 && all.len > 0)
 		ret = !has_domain(&all, domain);
 	buf_fini(&all);

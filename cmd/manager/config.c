@@ -7,16 +7,19 @@
 #include <assert.h>
 #include <dirent.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "cron/cron.h"
+#include "cmd/manager/slots.h"
+#include "lib/buf.h"
 #include "lib/err.h"
 #include "lib/esc.h"
 #include "lib/file.h"
 #include "lib/match.h"
+#include "lib/mem.h"
 #include "lib/name.h"
 #include "lib/size.h"
 #include "lib/tz.h"
@@ -57,19 +60,8 @@ static const char *shown(char text[SHOWN], const char *value)
 }
 
 /* Reports a problem with a key of the current section. */
-static void wrong(struct check *check, const struct manager_key *key, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
-
-static void wrong(struct check *check, const struct manager_key *key, const char *fmt, ...)
-{
-	char text[ERR_MESSAGE_MAX];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof text, fmt, ap);
-	va_end(ap);
-	wrong_at(check, check->section->file, key->line, "%s: %s", key->name, text);
-}
+#define WRONG(check, key, fmt, ...)                                                                \
+	wrong_at(check, (check)->section->file, (key)->line, "%s: " fmt, (key)->name, __VA_ARGS__)
 
 /* row[j] of row i: whether some text matches both glob[i..] and name[j..]. Computed from the end;
  * two rows are enough. */
@@ -108,26 +100,36 @@ const struct tz *manager_config_zone(const struct manager_config *config, const 
 	return NULL;
 }
 
-/* Finds a time zone, and loads it if necessary. NULL with err set. */
-static const struct tz *load_zone(struct manager_config *config, const char *name, struct err *err)
+/* Appends a zeroed element to an array of the configuration. NULL: out of memory. */
+static void *add(struct check *check, void *array, size_t *count, size_t size)
 {
-	const struct tz *known = manager_config_zone(config, name);
-	struct manager_zone *grown;
-	struct tz *tz;
+	void **pointer = array;
+	char *grown = realloc(*pointer, (*count + 1) * size);
 
-	if (known != NULL)
-		return known;
-	if (tz_load(name, &tz, err) != 0)
-		return NULL;
-	grown = realloc(config->zones, (config->zone_count + 1) * sizeof *grown);
 	if (grown == NULL) {
-		tz_free(tz);
-		err_set(err, ERR_NOMEM, "configuration: out of memory");
+		check->no_memory = true;
 		return NULL;
 	}
-	config->zones = grown;
-	grown[config->zone_count++] = (struct manager_zone){name, tz};
-	return tz;
+	*pointer = grown;
+	return memset(grown + size * (*count)++, 0, size);
+}
+
+/* Loads a time zone, unless it is known. Returns 0, or -1 with err set. */
+static int load_zone(struct check *check, const char *name, struct err *err)
+{
+	struct manager_config *config = check->config;
+	struct manager_zone *zone;
+
+	if (manager_config_zone(config, name) != NULL)
+		return 0;
+	zone = add(check, &config->zones, &config->zone_count, sizeof *zone);
+	if (zone == NULL)
+		return err_set(err, ERR_NOMEM, "configuration: out of memory");
+	zone->name = name;
+	if (tz_load(name, &zone->tz, err) == 0)
+		return 0;
+	config->zone_count--;
+	return -1;
 }
 
 /* The type of a value. `take` sets a struct member, and reports a value that is wrong. */
@@ -149,7 +151,7 @@ static void take_number(struct check *check, const struct manager_key *key, void
 	n = strtol(value, &end, 10);
 	if (value[0] < '0' || value[0] > '9' || *end != 0 || errno != 0 || n < type->min ||
 		n > type->max)
-		wrong(check, key, "'%s' is not a number from %lld to %lld", shown(text, value),
+		WRONG(check, key, "'%s' is not a number from %lld to %lld", shown(text, value),
 			(long long)type->min, (long long)type->max);
 	else
 		*(int64_t *)to = n;
@@ -161,7 +163,7 @@ static void take_duration(struct check *check, const struct manager_key *key, vo
 	int64_t n;
 
 	if (size_parse_time(key->values[0], &n) != 0 || n > MANAGER_SECONDS_MAX)
-		wrong(check, key, "'%s' is not a time like 90m, 8h, 14d or 2w, of at most 10 years",
+		WRONG(check, key, "'%s' is not a time like 90m, 8h, 14d or 2w, of at most 10 years",
 			shown(text, key->values[0]));
 	else
 		*(int64_t *)to = n;
@@ -174,7 +176,7 @@ static void take_bool(struct check *check, const struct manager_key *key, void *
 
 	*(bool *)to = yes;
 	if (!yes && strcmp(key->values[0], "no") != 0)
-		wrong(check, key, "'%s' is not yes or no", shown(text, key->values[0]));
+		WRONG(check, key, "'%s' is not yes or no", shown(text, key->values[0]));
 }
 
 static void take_text(struct check *check, const struct manager_key *key, void *to)
@@ -184,7 +186,7 @@ static void take_text(struct check *check, const struct manager_key *key, void *
 
 	*(const char **)to = key->values[0];
 	if (!type->ok(key->values[0]))
-		wrong(check, key, "'%s' is not %s", shown(text, key->values[0]), type->what);
+		WRONG(check, key, "'%s' is not %s", shown(text, key->values[0]), type->what);
 }
 
 /* A list without duplicates. */
@@ -196,16 +198,16 @@ static void take_list(struct check *check, const struct manager_key *key, void *
 
 	*(struct manager_list *)to = (struct manager_list){key->values, key->count};
 	if (key->count == 0)
-		wrong(check, key, "the list is empty");
+		WRONG(check, key, "%s", "the list is empty");
 	if (key->count > max)
-		wrong(check, key, "%zu of them, at most %zu are possible", key->count, max);
+		WRONG(check, key, "%zu of them, at most %zu are possible", key->count, max);
 	for (i = 0; i < key->count; i++) {
 		if (!type->ok(key->values[i]))
-			wrong(check, key, "'%s' is not %s", shown(text, key->values[i]),
+			WRONG(check, key, "'%s' is not %s", shown(text, key->values[i]),
 				type->what);
 		for (k = 0; k < i && k < max; k++)
 			if (strcmp(key->values[i], key->values[k]) == 0)
-				wrong(check, key, "'%s' is listed twice",
+				WRONG(check, key, "'%s' is listed twice",
 					shown(text, key->values[i]));
 	}
 }
@@ -219,11 +221,11 @@ static void take_patterns(struct check *check, const struct manager_key *key, vo
 	*(struct manager_list *)to = (struct manager_list){key->values, key->count};
 	check->no_memory = check->no_memory || match == NULL;
 	if (key->count > MANAGER_PATHS_MAX)
-		wrong(check, key, "%zu of them, at most %d are possible", key->count,
+		WRONG(check, key, "%zu of them, at most %d are possible", key->count,
 			MANAGER_PATHS_MAX);
 	for (i = 0; i < key->count && match != NULL; i++)
 		if (match_add(match, key->values[i], strlen(key->values[i]), &err) != 0)
-			wrong(check, key, "%s", err.message);
+			WRONG(check, key, "%s", err.message);
 	match_free(match);
 }
 
@@ -232,22 +234,18 @@ static void take_zone(struct check *check, const struct manager_key *key, void *
 	struct err err = {0};
 
 	*(const char **)to = key->values[0];
-	if (load_zone(check->config, key->values[0], &err) == NULL)
-		wrong(check, key, "%s", err.message);
+	if (load_zone(check, key->values[0], &err) != 0)
+		WRONG(check, key, "%s", err.message);
 }
 
 static void take_schedule(struct check *check, const struct manager_key *key, void *to)
 {
+	struct manager_slots slots;
 	struct err err = {0};
-	struct cron cron;
 
 	*(const char **)to = key->values[0];
-	if (cron_parse(&cron, key->values[0], NULL, NULL, &err) != 0)
-		wrong(check, key, "%s", err.message);
-	else if ((cron.flags & CRON_REBOOT) != 0)
-		wrong(check, key, "@reboot is not a time; a job needs times");
-	else if ((cron.flags & CRON_NEVER) != 0)
-		wrong(check, key, "it never runs: no such date exists");
+	if (manager_slots_init(&slots, key->values[0], NULL, 0, "agent", "job", &err) != 0)
+		WRONG(check, key, "%s", err.message);
 }
 
 static bool is_name(const char *value)
@@ -356,20 +354,6 @@ static const struct manager_syntax_rule rules[] = {
 
 /* ---- sections ---- */
 
-/* Appends a zeroed element to an array of the configuration. NULL: out of memory. */
-static void *add(struct check *check, void *array, size_t *count, size_t size)
-{
-	void **pointer = array;
-	char *grown = realloc(*pointer, (*count + 1) * size);
-
-	if (grown == NULL) {
-		check->no_memory = true;
-		return NULL;
-	}
-	*pointer = grown;
-	return memset(grown + size * (*count)++, 0, size);
-}
-
 /* Adds a section that has a name. */
 static struct manager_config_section *begin_section(
 	struct check *check, struct manager_config_section **sections, size_t *count)
@@ -450,7 +434,7 @@ static void take_section(struct check *check)
 
 int manager_config_merge(const struct manager_config *config,
 	const struct manager_config_section *agent, const struct manager_config_section *job,
-	struct manager_plan_job *out)
+	struct manager_plan_job *out, struct err *err)
 {
 	const struct manager_config_section *parts[] = {&config->defaults, agent, job};
 	struct manager_list exclude = {NULL, 0};
@@ -458,7 +442,7 @@ int manager_config_merge(const struct manager_config *config,
 
 	for (i = 0; i < 3; i++)
 		n += parts[i] != NULL ? parts[i]->says.exclude.count : 0;
-	exclude.items = calloc(n + 1, sizeof *exclude.items);
+	exclude.items = mem_new((n + 1) * sizeof *exclude.items, err);
 	if (exclude.items == NULL)
 		return -1;
 	*out = (struct manager_plan_job){
@@ -541,7 +525,7 @@ static bool check_job(struct check *check, const struct manager_config_section *
 	bool before = check->wrong;
 	bool ok;
 
-	if (manager_config_merge(check->config, agent, job, &s) != 0) {
+	if (manager_config_merge(check->config, agent, job, &s, NULL) != 0) {
 		check->no_memory = true;
 		return false;
 	}
@@ -626,7 +610,7 @@ static void add_file(
 static int finish(struct check *check, struct manager_config **config, struct err *err)
 {
 	if (!check->no_memory)
-		check->no_memory = load_zone(check->config, "UTC", err) == NULL;
+		check->no_memory = load_zone(check, "UTC", err) != 0;
 	if (!check->cut && !check->config->defaults.broken && !check->no_memory)
 		check_whole(check);
 	if (!check->wrong && !check->no_memory) {
@@ -642,23 +626,26 @@ int manager_config_parse(struct manager_config **config, const char *const *name
 	struct err *err)
 {
 	struct check check = {
-		.problem = problem, .ctx = ctx, .config = calloc(1, sizeof *check.config)};
+		.problem = problem, .ctx = ctx, .config = mem_new(sizeof *check.config, err)};
 	size_t i;
 
 	if (check.config == NULL)
-		return err_set(err, ERR_NOMEM, "configuration: out of memory");
+		return -1;
 	for (i = 0; i < count && !check.no_memory; i++)
 		add_file(&check, names[i], texts[i], strlen(texts[i]), err);
 	return finish(&check, config, err);
 }
 
-static int load_file(struct check *check, const char *path, char *mem, struct err *err)
+static int load_file(struct check *check, const char *path, struct err *err)
 {
-	size_t len;
-	int ret = file_read(path, mem, MANAGER_SYNTAX_MAX, &len, NULL, err);
+	struct buf text;
+	int ret;
 
+	buf_init(&text, MANAGER_SYNTAX_MAX + 1);
+	ret = file_read_buf(path, &text, NULL, err);
 	if (ret == 0)
-		add_file(check, path, mem, len, err);
+		add_file(check, path, (char *)text.data, text.len, err);
+	buf_fini(&text);
 	return ret;
 }
 
@@ -675,15 +662,14 @@ static int by_name(const struct dirent **a, const struct dirent **b)
 }
 
 /* Loads conf.d next to the file; it need not exist. */
-static int load_folder(struct check *check, const char *path, char *mem, struct err *err)
+static int load_folder(struct check *check, const char *path, struct err *err)
 {
 	const char *slash = strrchr(path, '/');
 	int i, n, ret = 0, dir_len = slash != NULL ? (int)(slash - path) + 1 : 0;
+	char folder[PATH_MAX + 8], file[sizeof folder + NAME_MAX + 2];
 	struct dirent **entries = NULL;
-	char *folder = NULL, *file;
 
-	if (asprintf(&folder, "%.*sconf.d", dir_len, path) < 0)
-		return err_set(err, ERR_NOMEM, "configuration: out of memory");
+	snprintf(folder, sizeof folder, "%.*sconf.d", dir_len, path);
 	n = scandir(folder, &entries, is_conf, by_name);
 	if (n < 0 && errno != ENOENT)
 		ret = err_errno(err, errno, "%s", folder);
@@ -691,16 +677,12 @@ static int load_folder(struct check *check, const char *path, char *mem, struct 
 		ret = err_set(
 			err, ERR_LIMIT, "%s: more than %d files", folder, MANAGER_CONFIG_FILES_MAX);
 	for (i = 0; i < n; i++) {
-		if (ret == 0 && asprintf(&file, "%s/%s", folder, entries[i]->d_name) < 0) {
-			ret = err_set(err, ERR_NOMEM, "configuration: out of memory");
-		} else if (ret == 0) {
-			ret = load_file(check, file, mem, err);
-			free(file);
-		}
+		snprintf(file, sizeof file, "%s/%s", folder, entries[i]->d_name);
+		if (ret == 0)
+			ret = load_file(check, file, err);
 		free(entries[i]);
 	}
 	free(entries);
-	free(folder);
 	return ret;
 }
 
@@ -708,21 +690,13 @@ int manager_config_load(struct manager_config **config, const char *path, manage
 	void *ctx, struct err *err)
 {
 	struct check check = {
-		.problem = problem, .ctx = ctx, .config = calloc(1, sizeof *check.config)};
-	char *mem = malloc(MANAGER_SYNTAX_MAX);
-	int ret = -1;
+		.problem = problem, .ctx = ctx, .config = mem_new(sizeof *check.config, err)};
 
-	if (check.config == NULL || mem == NULL) {
-		err_set(err, ERR_NOMEM, "configuration: out of memory");
-		manager_config_free(check.config);
-	} else if (load_file(&check, path, mem, err) != 0 ||
-		   load_folder(&check, path, mem, err) != 0) {
-		manager_config_free(check.config);
-	} else {
-		ret = finish(&check, config, err);
-	}
-	free(mem);
-	return ret;
+	if (check.config != NULL && load_file(&check, path, err) == 0 &&
+		load_folder(&check, path, err) == 0)
+		return finish(&check, config, err);
+	manager_config_free(check.config);
+	return -1;
 }
 
 void manager_config_free(struct manager_config *config)

@@ -95,10 +95,10 @@ const struct manager_config_section *manager_config_agent(
 
 /* Combines the settings of a job on the agents that this section (NULL: none) is for: first the
  * defaults, then the section, then the job. Everything is borrowed except out->exclude.items, which
- * the caller frees. Returns 0, or -1: out of memory. */
+ * the caller frees. Returns 0, or -1 with err set: out of memory. */
 int manager_config_merge(const struct manager_config *config,
 	const struct manager_config_section *agent, const struct manager_config_section *job,
-	struct manager_plan_job *out);
+	struct manager_plan_job *out, struct err *err);
 
 /* Whether a job is for an agent: it is enabled, and one of its globs matches. */
 bool manager_config_job_for(const struct manager_config_section *job, const char *agent);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "lib/err.h"
+#include "lib/mem.h"
 #include "lib/name.h"
 
 const struct manager_config_section *manager_config_agent(
@@ -43,11 +44,6 @@ bool manager_config_job_for(const struct manager_config_section *job, const char
 }
 
 /* ---- the plan ---- */
-
-static int no_memory(struct err *err)
-{
-	return err_set(err, ERR_NOMEM, "plan: out of memory");
-}
 
 /* Adds a store to the plan's list unless it is there. */
 static int add_store(struct manager_plan *plan, const struct manager_config *config,
@@ -84,12 +80,10 @@ int manager_config_plan(const struct manager_config *config, const char *agent,
 	int ret = -1;
 
 	assert(name_ok(agent, strlen(agent)));
-	plan.jobs = calloc(MANAGER_JOBS_MAX, sizeof *plan.jobs);
-	plan.stores = calloc(MANAGER_STORES_MAX, sizeof *plan.stores);
-	if (plan.jobs == NULL || plan.stores == NULL) {
-		no_memory(err);
+	plan.jobs = mem_new(MANAGER_JOBS_MAX * sizeof *plan.jobs, err);
+	plan.stores = mem_new(MANAGER_STORES_MAX * sizeof *plan.stores, err);
+	if (plan.jobs == NULL || plan.stores == NULL)
 		goto out;
-	}
 	for (i = 0; i < config->job_count; i++) {
 		struct manager_plan_job *job = &plan.jobs[plan.job_count];
 
@@ -100,10 +94,8 @@ int manager_config_plan(const struct manager_config *config, const char *agent,
 				MANAGER_JOBS_MAX);
 			goto out;
 		}
-		if (manager_config_merge(config, section, &config->jobs[i], job) != 0) {
-			no_memory(err);
+		if (manager_config_merge(config, section, &config->jobs[i], job, err) != 0)
 			goto out;
-		}
 		plan.job_count++;
 		for (k = 0; k < job->stores.count; k++)
 			if (add_store(&plan, config, job->stores.items[k], known, known_count,

@@ -252,24 +252,25 @@ int manager_db_del(struct manager_db *s, enum manager_table table, const struct 
 	return db_del(s->txn, table, key_bytes(key), err);
 }
 
-int manager_db_each(struct manager_db *s, enum manager_table table,
-	const struct manager_db_key *prefix, manager_db_row *each, void *ctx, struct err *err)
+int manager_db_each(struct manager_db *s, enum manager_table table, const char *first,
+	manager_db_row *each, void *ctx, struct err *err)
 {
 	struct db_bytes key = {NULL, 0}, value;
-	struct manager_db_key copy;
+	struct manager_db_key prefix = {.len = 0}, copy;
 	struct db_txn *txn;
 	union any_row row;
 	int ret;
 
 	if (begin_read(s, &txn, err) != 0)
 		return -1;
-	if (prefix != NULL)
-		key = key_bytes(prefix);
+	if (first != NULL) {
+		manager_db_words(&prefix, first, "");
+		key = key_bytes(&prefix);
+	}
 	while ((ret = db_next(txn, table, &key, &value, err)) == 0) {
 		if (key.len > sizeof copy.bytes)
 			continue;
-		if (prefix != NULL && (key.len < prefix->len ||
-					      memcmp(key.at, prefix->bytes, prefix->len) != 0)) {
+		if (key.len < prefix.len || memcmp(key.at, prefix.bytes, prefix.len) != 0) {
 			ret = 1;
 			break;
 		}
@@ -282,6 +283,28 @@ int manager_db_each(struct manager_db *s, enum manager_table table,
 	}
 	end_read(s, txn);
 	return ret == 1 ? 0 : ret;
+}
+
+struct list {
+	struct buf *rows;
+	size_t row_size;
+	struct err *err;
+};
+
+static int add_row(void *ctx, const struct manager_db_key *key, const void *row)
+{
+	const struct list *l = ctx;
+
+	(void)key;
+	return buf_add(l->rows, row, l->row_size, l->err);
+}
+
+int manager_db_list(struct manager_db *s, enum manager_table table, const char *first,
+	struct buf *rows, struct err *err)
+{
+	struct list l = {rows, tables[table].size, err};
+
+	return manager_db_each(s, table, first, add_row, &l, err);
 }
 
 int manager_db_drop_after(struct manager_db *s, enum manager_table table,

@@ -23,8 +23,8 @@
  *   audit     time, counter (as runs)            manager_audit_row
  *
  * Each value begins with the XXH3 of the rest. If it does not match, the entry is damaged: it
- * counts as missing, and is reported. But a damaged denial still denies, as its key is enough: it is
- * read as a row with only .host.
+ * counts as missing, and is reported. But a damaged denial still denies, as its key is enough: it
+ * is read as a row with only .host.
  */
 #ifndef FDUMP_CMD_MANAGER_DB_H
 #define FDUMP_CMD_MANAGER_DB_H
@@ -35,6 +35,7 @@
 
 #include "cmd/manager/row.h"
 
+struct buf;
 struct err;
 struct manager_db;
 
@@ -83,11 +84,14 @@ int manager_db_put(struct manager_db *db, enum manager_table table,
 int manager_db_del(struct manager_db *db, enum manager_table table,
 	const struct manager_db_key *key, struct err *err);
 
-/* Calls `each` for the rows whose key begins with prefix (NULL: all rows), in order, until it
+/* Calls `each` for the rows whose key has this first word (NULL: all rows), in order, until it
  * returns 1 (stop) or -1. It must not change the database. Returns 0, or -1 with err set. */
 typedef int manager_db_row(void *ctx, const struct manager_db_key *key, const void *row);
-int manager_db_each(struct manager_db *db, enum manager_table table,
-	const struct manager_db_key *prefix, manager_db_row *each, void *ctx, struct err *err);
+int manager_db_each(struct manager_db *db, enum manager_table table, const char *first,
+	manager_db_row *each, void *ctx, struct err *err);
+/* Appends these rows to a buffer. Returns 0, or -1 with err set. */
+int manager_db_list(struct manager_db *db, enum manager_table table, const char *first,
+	struct buf *rows, struct err *err);
 
 /* Removes entries whose key is greater than this one; a few thousand at a time, so call it again
  * later. Returns 0, or -1 with err set. */

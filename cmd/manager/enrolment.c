@@ -1,7 +1,6 @@
 /* Tokens, enrolment, denials. Every decision is durable before it is answered. */
 #include "cmd/manager/inner_service.h"
 
-#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
@@ -9,7 +8,6 @@
 #include <string.h>
 #include <time.h>
 
-#include "lib/cbor.h"
 #include "lib/esc.h"
 #include "lib/file.h"
 #include "rpc/sponsor.h"
@@ -86,47 +84,32 @@ int manager_inner_load_denied(struct manager_service *s, struct err *err)
 	return ret;
 }
 
-/* The newest denials, sorted by time; damaged ones have none, and come last. */
-struct newest {
-	struct {
-		int64_t time;
-		char host[RPC_HOST_LEN];
-	} at[MANAGER_DENIED_MAX];
-	size_t count;
-};
-
-static int add_newest(void *ctx, const struct manager_db_key *key, const void *row)
+static int newest_first(const void *a, const void *b)
 {
-	const struct manager_denied_row *denied = row;
-	struct newest *n = ctx;
-	size_t i = n->count;
+	const struct manager_denied_row *x = a, *y = b;
 
-	(void)key;
-	if (n->count == MANAGER_DENIED_MAX) {
-		if (denied->time <= n->at[n->count - 1].time)
-			return 0;
-		i--;
-	} else {
-		n->count++;
-	}
-	for (; i > 0 && n->at[i - 1].time < denied->time; i--)
-		n->at[i] = n->at[i - 1];
-	n->at[i].time = denied->time;
-	memcpy(n->at[i].host, denied->host, RPC_HOST_LEN);
-	return 0;
+	if (x->time != y->time)
+		return x->time < y->time ? 1 : -1;
+	return strcmp(x->host, y->host);
 }
 
-size_t manager_inner_denied(struct manager_service *s, const char **text)
+int manager_inner_denied(struct manager_service *s, struct manager_welcome *w, struct err *err)
 {
-	static char hosts[MANAGER_DENIED_MAX * RPC_HOST_LEN];
-	struct newest newest = {.count = 0};
-	size_t i;
+	struct manager_denied_row *rows;
+	struct buf all;
+	size_t i, count;
+	int ret;
 
-	*text = hosts;
-	manager_db_each(s->db, MANAGER_TABLE_DENIED, NULL, add_newest, &newest, NULL);
-	for (i = 0; i < newest.count; i++)
-		memcpy(hosts + i * RPC_HOST_LEN, newest.at[i].host, RPC_HOST_LEN);
-	return newest.count;
+	buf_init(&all, SIZE_MAX);
+	ret = manager_db_list(s->db, MANAGER_TABLE_DENIED, NULL, &all, err);
+	rows = (void *)all.data;
+	count = all.len / sizeof *rows;
+	if (count > 0)
+		qsort(rows, count, sizeof *rows, newest_first);
+	for (i = 0; i < count && i < MANAGER_DENIED_MAX; i++)
+		strcpy(w->denied + i * RPC_HOST_LEN, rows[i].host);
+	buf_fini(&all);
+	return ret;
 }
 
 /* Writes a denial; durable with the next commit. */
@@ -222,59 +205,49 @@ static int check_free(struct manager_service *s, const char *role, const char *n
 
 static void reply_made(struct manager_service *s, struct rpc_call *call, const char *token)
 {
-	uint8_t mem[RPC_TOKEN_MAX + RPC_HOST_PORT_MAX + NAME_LEN_MAX + 64];
-	char address[RPC_HOST_PORT_MAX + 1];
+	struct manager_msg_made made = {.token = ""};
 	struct err err = {0};
-	struct cbor_out out;
 
-	if (enroll_address(s, address, &err) != 0) {
+	strcpy(made.token, token);
+	strcpy(made.manager, s->self.name);
+	if (enroll_address(s, made.address, &err) == 0)
+		manager_inner_reply(call, manager_made_fields, &made);
+	else
 		rpc_call_fail(call, &err);
-		return;
-	}
-	cbor_out_init(&out, mem, sizeof mem);
-	cbor_put_map(&out, token != NULL ? 3 : 2);
-	if (token != NULL) {
-		cbor_put_text(&out, "token");
-		cbor_put_text(&out, token);
-	}
-	cbor_put_text(&out, "manager");
-	cbor_put_text(&out, s->self.name);
-	cbor_put_text(&out, "address");
-	cbor_put_text(&out, address);
-	assert(!cbor_out_full(&out));
-	rpc_call_reply(call, mem, cbor_out_len(&out), NULL);
+}
+
+static int64_t valid_sec(const struct manager_msg_machine *ask)
+{
+	return ask->valid != 0 ? (int64_t)ask->valid : RPC_TOKEN_SEC;
 }
 
 /* Makes the row of the requested token; its hash; and its text if it is made here. */
-static int new_token(struct manager_service *s, const struct cbormap_value *v,
+static int new_token(struct manager_service *s, const struct manager_msg_machine *ask,
 	struct manager_token_row *row, uint8_t hash[RPC_DIGEST_LEN], char text[RPC_TOKEN_MAX],
 	struct err *err)
 {
-	enum rpc_role role = rpc_role_get(v[MANAGER_TOKEN_ROLE].bytes, v[MANAGER_TOKEN_ROLE].len);
+	enum rpc_role role = rpc_role_get(ask->role, strlen(ask->role));
 	bool by_root = role == RPC_MANAGER || role == RPC_OPERATOR;
-	const struct cbormap_value *host = &v[MANAGER_TOKEN_HOST];
 	uint8_t ticket[RPC_DIGEST_LEN];
 	struct rpc_token token;
 
 	if (role == RPC_NOBODY)
 		return err_set(
 			err, ERR_USAGE, "token: the role is agent, store, manager or operator");
-	if (by_root != v[MANAGER_TOKEN_HASH].has ||
-		by_root != (host->has && rpc_host_ok(host->bytes, host->len)))
+	if (by_root == manager_is_zero(ask->hash, sizeof ask->hash) ||
+		by_root != rpc_host_ok(ask->host, strlen(ask->host)))
 		return err_set(err, ERR_USAGE, "a token for a %s is made by %s",
 			rpc_role_name(role),
 			by_root ? "who holds the root's key (--keys)" : "the manager");
-	*row = (struct manager_token_row){.replace = v[MANAGER_TOKEN_REPLACE].number != 0};
-	row->until =
-		time(NULL) + (v[MANAGER_TOKEN_VALID].has ? (int64_t)v[MANAGER_TOKEN_VALID].number
-							 : RPC_TOKEN_SEC);
-	manager_inner_copy(row->name, sizeof row->name, &v[MANAGER_TOKEN_NAME]);
+	*row = (struct manager_token_row){
+		.replace = ask->replace, .until = time(NULL) + valid_sec(ask)};
+	strcpy(row->name, ask->name);
 	strcpy(row->role, rpc_role_name(role));
-	manager_inner_copy(row->host, sizeof row->host, host);
+	strcpy(row->host, ask->host);
 	if (check_free(s, row->role, row->name, row->replace, err) != 0)
 		return -1;
 	if (by_root) {
-		memcpy(hash, v[MANAGER_TOKEN_HASH].bytes, RPC_DIGEST_LEN);
+		memcpy(hash, ask->hash, RPC_DIGEST_LEN);
 		return 0;
 	}
 	if (make_token(s, role, row->name, &token, err) != 0 ||
@@ -333,11 +306,13 @@ void manager_inner_token(void *ctx, struct rpc_call *call, const struct cbormap_
 	struct manager_service *s = ctx;
 	uint8_t hash[RPC_DIGEST_LEN];
 	char text[RPC_TOKEN_MAX] = "";
+	struct manager_msg_machine ask = {.role = ""};
 	struct manager_token_row row;
 	struct manager_db_key key;
 	struct err err = {0};
 
-	if (new_token(s, values, &row, hash, text, &err) != 0) {
+	cbormap_store(&ask, manager_token_fields_in, values);
+	if (new_token(s, &ask, &row, hash, text, &err) != 0) {
 		rpc_call_fail(call, &err);
 		return;
 	}
@@ -353,7 +328,7 @@ void manager_inner_token(void *ctx, struct rpc_call *call, const struct cbormap_
 		rpc_call_fail(call, &err);
 		return;
 	}
-	reply_made(s, call, text[0] != 0 ? text : NULL);
+	reply_made(s, call, text);
 	/* It may be for a machine that was refused. */
 	if (row.replace)
 		manager_inner_call_all(s);
@@ -362,22 +337,21 @@ void manager_inner_token(void *ctx, struct rpc_call *call, const struct cbormap_
 /* Allows a replacement on this manager, when another manager has made a token with `replace`. */
 void manager_inner_replace(void *ctx, struct rpc_call *call, const struct cbormap_value *values)
 {
-	const struct cbormap_value *valid = &values[MANAGER_REPLACE_VALID];
-	int64_t sec = valid->has ? (int64_t)valid->number : RPC_TOKEN_SEC;
-	char role[MANAGER_ROLE_MAX + 1], name[NAME_LEN_MAX + 1];
+	struct manager_msg_machine ask = {.role = ""};
 	struct manager_service *s = ctx;
 	struct err err = {0};
+	int64_t sec;
 
-	manager_inner_copy(role, sizeof role, &values[MANAGER_REPLACE_ROLE]);
-	manager_inner_copy(name, sizeof name, &values[MANAGER_REPLACE_NAME]);
-	if (strcmp(role, "agent") != 0 && strcmp(role, "store") != 0) {
+	cbormap_store(&ask, manager_replace_fields, values);
+	sec = valid_sec(&ask);
+	if (strcmp(ask.role, "agent") != 0 && strcmp(ask.role, "store") != 0) {
 		err_set(&err, ERR_USAGE, "replace: the role is agent or store");
 		rpc_call_fail(call, &err);
 		return;
 	}
-	manager_inner_audit(s, rpc_call_peer(call), "%s %s may be replaced, for %lld minutes", role,
-		name, (long long)(sec + 59) / 60);
-	if (allow_other(s, role, name, time(NULL) + sec, &err) != 0 ||
+	manager_inner_audit(s, rpc_call_peer(call), "%s %s may be replaced, for %lld minutes",
+		ask.role, ask.name, (long long)(sec + 59) / 60);
+	if (allow_other(s, ask.role, ask.name, time(NULL) + sec, &err) != 0 ||
 		manager_inner_commit(s, &err) != 0) {
 		rpc_call_fail(call, &err);
 		return;
@@ -576,12 +550,12 @@ static int find_other(void *ctx, const struct manager_db_key *key, const void *r
 	return 1;
 }
 
-/* Denies a host id, even if this manager does not know it: the operator may know more. host: "":
- * the host id known by this name. Returns 0; 1 if it is denied already, by an undamaged entry; -1
- * with err set. */
-static int revoke(struct manager_service *s, const struct rpc_identity *who, const char *role,
-	const char *name, const char *host, struct err *err)
+/* Denies a host id, even if this manager does not know it: the operator may know more. Returns 0; 1
+ * if it is denied already, by an undamaged entry; -1 with err set. */
+static int revoke(struct manager_service *s, const struct rpc_identity *who,
+	const struct manager_msg_machine *ask, struct err *err)
 {
+	const char *role = ask->role, *name = ask->name, *host = ask->host;
 	struct owner owner = {.host = host, .role = role, .name = name};
 	struct manager_denied_row denied = {.time = 0};
 	struct manager_host_row row;
@@ -620,19 +594,17 @@ static int revoke(struct manager_service *s, const struct rpc_identity *who, con
 void manager_inner_revoke(void *ctx, struct rpc_call *call, const struct cbormap_value *values)
 {
 	struct manager_service *s = ctx;
-	char role[MANAGER_ROLE_MAX + 1], name[NAME_LEN_MAX + 1], host[RPC_HOST_LEN + 1];
+	struct manager_msg_machine ask = {.role = ""};
 	struct err err = {0};
 	int ret = -1;
 
-	manager_inner_copy(role, sizeof role, &values[MANAGER_REVOKE_ROLE]);
-	manager_inner_copy(name, sizeof name, &values[MANAGER_REVOKE_NAME]);
-	manager_inner_copy(host, sizeof host, &values[MANAGER_REVOKE_HOST]);
-	if (rpc_role_get(role, strlen(role)) == RPC_NOBODY)
+	cbormap_store(&ask, manager_revoke_fields, values);
+	if (rpc_role_get(ask.role, strlen(ask.role)) == RPC_NOBODY)
 		err_set(&err, ERR_USAGE, "revoke: the role is agent, store, manager or operator");
-	else if (host[0] != 0 && !rpc_host_ok(host, strlen(host)))
+	else if (ask.host[0] != 0 && !rpc_host_ok(ask.host, strlen(ask.host)))
 		err_set(&err, ERR_USAGE, "revoke: malformed host id");
 	else
-		ret = revoke(s, rpc_call_peer(call), role, name, host, &err);
+		ret = revoke(s, rpc_call_peer(call), &ask, &err);
 	if (ret < 0) {
 		rpc_call_fail(call, &err);
 		return;

@@ -173,18 +173,25 @@ static int take_hello(struct manager_service *s, const struct manager_hello *h,
 	return ret < 0 ? -1 : manager_inner_put_host(s, row, err);
 }
 
-/* Replies with *w, and the fleet's stores and managers. */
+/* Replies with *w, to which it adds the fleet's stores and managers. */
 static void reply_welcome(
-	struct manager_service *s, struct rpc_call *call, const struct manager_welcome *w)
+	struct manager_service *s, struct rpc_call *call, struct manager_welcome *w)
 {
-	struct manager_plan_store stores[MANAGER_STORES_MAX];
-	struct manager_peer peers[MANAGER_PEERS_MAX];
-	size_t n = manager_inner_stores(s, stores), peer_count = manager_inner_peers(s, peers);
+	struct manager_store_text *store = w->stores;
 	struct err err = {0};
 	struct buf reply;
+	size_t i;
 
+	for (i = 0; i < s->store_count && i < MANAGER_STORES_MAX; i++, store++) {
+		strcpy(store->name, s->stores[i].name);
+		strcpy(store->address, manager_inner_reach(s, &s->stores[i]));
+		memcpy(store->uid, s->stores[i].uid, sizeof store->uid);
+		memcpy(store->key, s->stores[i].key, sizeof store->key);
+	}
+	w->store_count = i;
+	w->manager_count = manager_inner_peers(s, w->managers);
 	buf_init(&reply, MANAGER_WELCOME_MAX);
-	if (manager_welcome_put(&reply, w, stores, n, peers, peer_count, &err) == 0)
+	if (manager_welcome_put(&reply, w, &err) == 0)
 		rpc_call_reply(call, reply.data, reply.len, NULL);
 	else
 		rpc_call_fail(call, &err);
@@ -193,7 +200,7 @@ static void reply_welcome(
 
 void manager_inner_fleet(void *ctx, struct rpc_call *call, const struct cbormap_value *values)
 {
-	const struct manager_welcome w = {.clock = time(NULL)};
+	struct manager_welcome w = {.clock = time(NULL)};
 
 	(void)values;
 	reply_welcome(ctx, call, &w);
@@ -257,10 +264,11 @@ void manager_inner_hello(void *ctx, struct rpc_call *call, const struct cbormap_
 	if (changed && manager_inner_load_stores(s, &err) != 0)
 		manager_inner_log(s, MANAGER_ERROR, "%s", err.message);
 	w.acked = row.acked;
-	w.has_digest = peer->role == RPC_AGENT;
-	memcpy(w.digest, link->digest, sizeof w.digest);
-	w.denied_count = manager_inner_denied(s, &w.denied);
-	reply_welcome(s, call, &w);
+	memcpy(w.digest, link->digest, sizeof w.digest); /* zeros for a store */
+	if (manager_inner_denied(s, &w, &err) == 0)
+		reply_welcome(s, call, &w);
+	else
+		rpc_call_fail(call, &err);
 	if (replaced)
 		manager_inner_denied_changed(s);
 	else if (changed)

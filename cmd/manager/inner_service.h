@@ -59,7 +59,8 @@ struct manager_service {
 	struct rpc_deny deny;
 	struct manager_link *links;
 	/* Rows of the stores that have said hello. */
-	struct manager_host_row *stores;
+	struct buf store_rows;
+	const struct manager_host_row *stores;
 	size_t store_count;
 	struct manager_report *reports; /* not finished, oldest first */
 	unsigned placed;                /* how many of them have a place */
@@ -81,14 +82,15 @@ struct manager_service {
 
 void manager_inner_log(struct manager_service *service, enum manager_level level, const char *fmt,
 	...) __attribute__((format(printf, 3, 4)));
+/* Replies with a message. */
+void manager_inner_reply(
+	struct rpc_call *call, const struct cbormap_field *fields, const void *msg);
 /* Replies with a map, and the bytes of buf as a blob; takes over buf. */
 void manager_inner_reply_blob(struct rpc_call *call, const void *map, size_t len, struct buf *buf);
 /* The same with a map {now, manager}. */
 void manager_inner_listing(struct manager_service *service, struct rpc_call *call, struct buf *buf);
 /* The connection of a call; NULL: it is ending. */
 struct manager_link *manager_inner_link(struct manager_service *service, struct rpc_call *call);
-/* Copies a call's text, as much as fits; "" if it is absent. */
-void manager_inner_copy(char *to, size_t size, const struct cbormap_value *text);
 /* Gets the row of a machine. Returns 0; 1 if it is not known; -1 with err set. */
 int manager_inner_get_host(struct manager_service *service, const char *role, const char *name,
 	struct manager_host_row *row, struct err *err);
@@ -156,9 +158,10 @@ int manager_inner_load_recipients(struct manager_service *service, struct err *e
 /* Loads the denied host ids from the state into the list that TLS checks. Returns 0, or -1 with err
  * set. */
 int manager_inner_load_denied(struct manager_service *service, struct err *err);
-/* Lists the denied host ids that go into a welcome, newest first (those of damaged entries last).
- * Returns how many; *text is valid until the next call. */
-size_t manager_inner_denied(struct manager_service *service, const char **text);
+/* Lists the denied host ids in a welcome, newest first (those of damaged entries last). Returns 0,
+ * or -1 with err set. */
+int manager_inner_denied(
+	struct manager_service *service, struct manager_welcome *welcome, struct err *err);
 void manager_inner_token(void *ctx, struct rpc_call *call, const struct cbormap_value *values);
 void manager_inner_replace(void *ctx, struct rpc_call *call, const struct cbormap_value *values);
 /* If another machine has this name, denies it; durable with the next commit. Managers are not

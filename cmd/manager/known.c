@@ -21,34 +21,25 @@ static bool is_up(const struct manager_service *s, const struct manager_host_row
 	return false;
 }
 
-static int add_host(void *ctx, const struct manager_db_key *key, const void *row)
+/* Removes denied hosts, and finds out which of the others are connected. */
+static void look_at_hosts(struct manager_known *k)
 {
-	struct manager_known *k = ctx;
-	struct manager_host_row host = *(const struct manager_host_row *)row;
+	struct manager_host_row *hosts = (void *)k->host_rows.data;
+	size_t i, kept = 0, count = k->host_rows.len / sizeof *hosts;
 
-	(void)key;
-	if (rpc_deny_has(&k->service->deny, host.host))
-		return 0;
-	/* Not needed for other roles, which are numerous. */
-	if (strcmp(host.role, "store") == 0)
-		host.up = is_up(k->service, &host);
-	return buf_add(&k->host_rows, &host, sizeof host, NULL);
+	for (i = 0; i < count; i++) {
+		if (rpc_deny_has(&k->service->deny, hosts[i].host))
+			continue;
+		/* Not needed for other roles, which are numerous. */
+		if (strcmp(hosts[i].role, "store") == 0)
+			hosts[i].up = is_up(k->service, &hosts[i]);
+		hosts[kept++] = hosts[i];
+	}
+	k->host_rows.len = kept * sizeof *hosts;
 }
 
-static int add_last(void *ctx, const struct manager_db_key *key, const void *row)
-{
-	(void)key;
-	return buf_add(ctx, row, sizeof(struct manager_last_row), NULL);
-}
-
-static int add_alarm(void *ctx, const struct manager_db_key *key, const void *row)
-{
-	(void)key;
-	return buf_add(ctx, row, sizeof(struct manager_alarm_row), NULL);
-}
-
-/* Finds the stores that are named but have no known address. Returns 0, or -1: out of memory. */
-static int find_absent(struct manager_known *k)
+/* Finds the stores that are named but have no known address. Returns 0, or -1 with err set. */
+static int find_absent(struct manager_known *k, struct err *err)
 {
 	const struct manager_config *config = k->service->config;
 	const struct manager_host_row *hosts = (const void *)k->host_rows.data;
@@ -64,7 +55,7 @@ static int find_absent(struct manager_known *k)
 		for (j = 0; j < config->store_count && !known; j++)
 			known = config->stores[j].address != NULL &&
 				strcmp(config->stores[j].name, name) == 0;
-		if (!known && buf_add(&k->absent, &name, sizeof name, NULL) != 0)
+		if (!known && buf_add(&k->absent, &name, sizeof name, err) != 0)
 			return -1;
 	}
 	return 0;
@@ -91,13 +82,13 @@ static int read_all(struct manager_known *k, struct err *err)
 {
 	struct manager_db *db = k->service->db;
 
-	if (manager_db_each(db, MANAGER_TABLE_HOSTS, NULL, add_host, k, err) != 0 ||
-		manager_db_each(db, MANAGER_TABLE_LAST, NULL, add_last, &k->last_rows, err) != 0 ||
-		manager_db_each(db, MANAGER_TABLE_ALARMS, NULL, add_alarm, &k->alarm_rows, err) !=
-			0 ||
-		find_absent(k) != 0)
-		return err->code != ERR_NONE ? -1
-					     : err_set(err, ERR_NOMEM, "status: out of memory");
+	if (manager_db_list(db, MANAGER_TABLE_HOSTS, NULL, &k->host_rows, err) != 0 ||
+		manager_db_list(db, MANAGER_TABLE_LAST, NULL, &k->last_rows, err) != 0 ||
+		manager_db_list(db, MANAGER_TABLE_ALARMS, NULL, &k->alarm_rows, err) != 0)
+		return -1;
+	look_at_hosts(k);
+	if (find_absent(k, err) != 0)
+		return -1;
 	k->facts = (struct manager_facts){.hosts = (const void *)k->host_rows.data,
 		.host_count = k->host_rows.len / sizeof(struct manager_host_row),
 		.lasts = (const void *)k->last_rows.data,

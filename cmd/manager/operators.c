@@ -1,13 +1,11 @@
 /* Requests of operators: lists, and orders, which are passed on to agents. */
 #include "cmd/manager/inner_service.h"
 
-#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include "lib/cbor.h"
 #include "lib/mem.h"
 
 #define ORDER_MS 30000 /* timeout for an agent to accept an order */
@@ -19,33 +17,31 @@ static void answer(struct manager_service *s, struct rpc_call *call, struct buf 
 		manager_inner_listing(s, call, rows);
 		return;
 	}
-	if (err->code == ERR_NONE)
-		err_set(err, ERR_NOMEM, "out of memory");
 	buf_fini(rows);
 	rpc_call_fail(call, err);
 }
 
-static bool is_wanted(const struct cbormap_value *name, const char *is)
+/* name: "" for all. */
+static bool is_wanted(const char *name, const char *is)
 {
-	return !name->has || (strlen(is) == name->len && memcmp(is, name->bytes, name->len) == 0);
+	return name[0] == 0 || strcmp(is, name) == 0;
 }
 
 /* Finds the job. NULL with err set: it is not in the configuration. */
 static const struct manager_config_section *find_job(
-	const struct manager_config *config, const struct cbormap_value *name, struct err *err)
+	const struct manager_config *config, const char *name, struct err *err)
 {
 	char jobs[200] = "";
 	size_t i, len = 0;
 
 	for (i = 0; i < config->job_count; i++)
-		if (is_wanted(name, config->jobs[i].name))
+		if (strcmp(config->jobs[i].name, name) == 0)
 			return &config->jobs[i];
 	for (i = 0; i < config->job_count && len + NAME_LEN_MAX + 8 < sizeof jobs; i++)
 		len += (size_t)snprintf(jobs + len, sizeof jobs - len, "%s%s", i > 0 ? ", " : "",
 			config->jobs[i].name);
-	err_set(err, ERR_NOTFOUND, "the configuration has no job %.*s (its jobs: %s%s)",
-		(int)name->len, (const char *)name->bytes, len > 0 ? jobs : "none",
-		i < config->job_count ? ", ..." : "");
+	err_set(err, ERR_NOTFOUND, "the configuration has no job %s (its jobs: %s%s)", name,
+		len > 0 ? jobs : "none", i < config->job_count ? ", ..." : "");
 	return NULL;
 }
 
@@ -54,17 +50,19 @@ static const struct manager_config_section *find_job(
 void manager_inner_status(void *ctx, struct rpc_call *call, const struct cbormap_value *values)
 {
 	struct manager_service *s = ctx;
+	struct manager_msg_jobs ask = {.agent = ""};
 	struct manager_known known;
 	struct err err = {0};
 	struct buf out;
 	size_t i;
 	int ret;
 
+	cbormap_store(&ask, manager_runs_fields_in, values);
 	buf_init(&out, MANAGER_LISTING_MAX);
 	ret = manager_inner_know(s, &known, &err);
 	for (i = 0; i < known.facts.job_count && ret == 0; i++)
-		if (is_wanted(&values[MANAGER_RUNS_AGENT], known.facts.jobs[i].agent) &&
-			is_wanted(&values[MANAGER_RUNS_JOB], known.facts.jobs[i].job))
+		if (is_wanted(ask.agent, known.facts.jobs[i].agent) &&
+			is_wanted(ask.job, known.facts.jobs[i].job))
 			ret = manager_row_put(
 				&out, manager_status_fields, &known.facts.jobs[i], &err);
 	manager_inner_forget(&known);
@@ -114,8 +112,7 @@ void manager_inner_alarms(void *ctx, struct rpc_call *call, const struct cbormap
 struct listing {
 	struct manager_service *service;
 	struct buf out;
-	const struct cbormap_value *agent, *job;
-	uint64_t left;
+	struct manager_msg_jobs ask;
 	struct err err;
 };
 
@@ -137,15 +134,13 @@ static int list_host(void *ctx, const struct manager_db_key *key, const void *ro
 void manager_inner_hosts(void *ctx, struct rpc_call *call, const struct cbormap_value *values)
 {
 	struct listing l = {.service = ctx};
-	const struct cbormap_value *agent = &values[MANAGER_HOSTS_AGENT];
-	char name[NAME_LEN_MAX + 1];
 	struct manager_host_row row;
 	int ret;
 
 	buf_init(&l.out, MANAGER_LISTING_MAX);
-	manager_inner_copy(name, sizeof name, agent);
-	if (agent->has) {
-		ret = manager_inner_get_host(l.service, "agent", name, &row, &l.err);
+	cbormap_store(&l.ask, manager_hosts_fields_in, values);
+	if (l.ask.agent[0] != 0) {
+		ret = manager_inner_get_host(l.service, "agent", l.ask.agent, &row, &l.err);
 		if (ret >= 0)
 			ret = ret == 0 ? list_host(&l, NULL, &row) : 0;
 	} else {
@@ -161,45 +156,42 @@ static int list_run(void *ctx, const struct manager_db_key *key, const void *row
 	struct manager_run_row run = *(const struct manager_run_row *)row;
 
 	(void)key;
-	if (!is_wanted(l->agent, run.agent) || !is_wanted(l->job, run.job))
+	if (!is_wanted(l->ask.agent, run.agent) || !is_wanted(l->ask.job, run.job))
 		return 0;
 	run.record = (struct cbormap_blob){NULL, 0};
 	if (manager_row_put(&l->out, manager_run_fields, &run, &l->err) != 0)
 		return -1;
-	return --l->left == 0;
+	return --l->ask.count == 0;
 }
 
 /* If no run was found: checks that the agent and the job exist. Returns 0, or -1 with err set. */
-static int check_names(struct manager_service *s, const struct cbormap_value *agent,
-	const struct cbormap_value *job, struct err *err)
+static int check_names(
+	struct manager_service *s, const struct manager_msg_jobs *ask, struct err *err)
 {
-	char name[NAME_LEN_MAX + 1];
 	struct manager_host_row row;
 	int ret = 0;
 
-	manager_inner_copy(name, sizeof name, agent);
-	if (agent->has)
-		ret = manager_inner_get_host(s, "agent", name, &row, err);
+	if (ask->agent[0] != 0)
+		ret = manager_inner_get_host(s, "agent", ask->agent, &row, err);
 	if (ret == 1)
 		ret = err_set(err, ERR_NOTFOUND,
-			"no agent of the name %s has joined ('fdump hosts' lists them)", name);
-	if (ret == 0 && job->has && find_job(s->config, job, err) == NULL)
+			"no agent of the name %s has joined ('fdump hosts' lists them)",
+			ask->agent);
+	if (ret == 0 && ask->job[0] != 0 && find_job(s->config, ask->job, err) == NULL)
 		ret = -1;
 	return ret;
 }
 
 void manager_inner_runs(void *ctx, struct rpc_call *call, const struct cbormap_value *values)
 {
-	struct listing l = {.service = ctx,
-		.agent = &values[MANAGER_RUNS_AGENT],
-		.job = &values[MANAGER_RUNS_JOB],
-		.left = values[MANAGER_RUNS_COUNT].has ? values[MANAGER_RUNS_COUNT].number : 50};
+	struct listing l = {.service = ctx, .ask = {.count = 50}};
 	int ret;
 
+	cbormap_store(&l.ask, manager_runs_fields_in, values);
 	buf_init(&l.out, MANAGER_LISTING_MAX);
 	ret = manager_db_each(l.service->db, MANAGER_TABLE_RUNS, NULL, list_run, &l, &l.err);
 	if (ret == 0 && l.out.len == 0)
-		ret = check_names(l.service, l.agent, l.job, &l.err);
+		ret = check_names(l.service, &l.ask, &l.err);
 	answer(ctx, call, &l.out, ret, &l.err);
 }
 
@@ -212,16 +204,15 @@ struct order {
 	unsigned open; /* agents still to answer; one more until all were asked */
 	bool failed;
 	struct err err;
-	/* The request; valid only during that time. */
-	const struct cbormap_value *values;
-	const struct manager_config_section *job;
+	struct manager_msg_jobs ask;
+	const struct manager_config_section *job; /* valid only until all were asked */
 };
 
 struct part {
 	struct order *order;
 	char agent[NAME_LEN_MAX + 1];
 	bool run; /* the order is to run the job */
-	uint8_t id[MANAGER_RUN_LEN];
+	struct manager_msg_started started;
 	struct err err; /* from its answer */
 };
 
@@ -255,11 +246,10 @@ static void put_outcome(
 static void part_reply(void *arg, const uint8_t *bytes, size_t len, bool more)
 {
 	struct part *part = arg;
-	struct cbormap_value v[MANAGER_STARTED_FIELDS];
 
 	(void)more;
-	if (part->run && cbormap_get(v, manager_started_fields, bytes, len, &part->err) == 0)
-		memcpy(part->id, v[MANAGER_STARTED_RUN].bytes, sizeof part->id);
+	if (part->run)
+		cbormap_read(&part->started, manager_started_fields, bytes, len, &part->err);
 }
 
 static void part_done(void *arg, const struct err *err)
@@ -267,7 +257,8 @@ static void part_done(void *arg, const struct err *err)
 	struct part *part = arg;
 	struct order *o = part->order;
 
-	put_outcome(o, part->agent, err != NULL ? err->message : part->err.message, part->id);
+	put_outcome(
+		o, part->agent, err != NULL ? err->message : part->err.message, part->started.run);
 	free(part);
 	order_end(o);
 }
@@ -283,25 +274,18 @@ static void order_gone(void *arg, const struct err *err)
 /* Passes the order on to an agent. */
 static void start_part(struct order *o, struct manager_link *link)
 {
-	const struct cbormap_value *v = o->values;
 	static const struct rpc_call_ops ops = {.reply = part_reply, .done = part_done};
 	const char *agent = rpc_conn_peer(link->conn)->name;
 	struct part *part = calloc(1, sizeof *part);
 	struct err err = {0};
-	struct cbor_out out;
-	uint8_t mem[NAME_LEN_MAX + 16];
-	struct rpc_request request = {.method = (uint16_t)v[MANAGER_ORDER_METHOD].number,
+	uint8_t mem[MANAGER_MSG_MAX];
+	struct rpc_request request = {.method = (uint16_t)o->ask.method,
 		.params = mem,
+		.len = manager_msg_put(mem, manager_job_fields, &o->ask),
 		.timeout_ms = ORDER_MS,
 		.ops = &ops,
 		.arg = part};
 
-	cbor_out_init(&out, mem, sizeof mem);
-	cbor_put_map(&out, 1);
-	cbor_put_text(&out, "job");
-	cbor_put_textn(&out, v[MANAGER_ORDER_JOB].bytes, v[MANAGER_ORDER_JOB].len);
-	assert(!cbor_out_full(&out));
-	request.len = cbor_out_len(&out);
 	if (part == NULL) {
 		put_outcome(o, agent, "out of memory", NULL);
 		return;
@@ -317,7 +301,7 @@ static void start_part(struct order *o, struct manager_link *link)
 	o->open++;
 	if (request.method != MANAGER_METHOD_CANCEL)
 		return;
-	manager_inner_copy(link->cancelled, sizeof link->cancelled, &v[MANAGER_ORDER_JOB]);
+	strcpy(link->cancelled, o->ask.job);
 	strcpy(link->canceller, rpc_call_peer(o->call)->name);
 }
 
@@ -330,8 +314,7 @@ static int order_agent(void *ctx, const struct manager_db_key *key, const void *
 	struct manager_link *link;
 
 	(void)key;
-	if (rpc_deny_has(&s->deny, host->host) ||
-		!is_wanted(&o->values[MANAGER_ORDER_AGENT], host->name) ||
+	if (rpc_deny_has(&s->deny, host->host) || !is_wanted(o->ask.agent, host->name) ||
 		!manager_config_job_for(o->job, host->name))
 		return 0;
 	for (link = s->links; link != NULL; link = link->next)
@@ -350,31 +333,30 @@ void manager_inner_order(void *ctx, struct rpc_call *call, const struct cbormap_
 	static const struct rpc_call_ops ops = {.done = order_gone};
 	static const char *const verbs[] = {"run", "cancel", "hold", "release"};
 	struct manager_service *s = ctx;
+	struct manager_msg_jobs ask = {.agent = ""};
+	const struct manager_config_section *job;
 	struct err err = {0};
-	const struct manager_config_section *job =
-		find_job(s->config, &values[MANAGER_ORDER_JOB], &err);
-	struct order *o = job != NULL ? mem_new(sizeof *o, &err) : NULL;
-	char agent[NAME_LEN_MAX + 1];
-	struct manager_db_key prefix;
+	struct order *o;
 
+	cbormap_store(&ask, manager_order_fields_in, values);
+	job = find_job(s->config, ask.job, &err);
+	o = job != NULL ? mem_new(sizeof *o, &err) : NULL;
 	if (o == NULL) {
 		rpc_call_fail(call, &err);
 		return;
 	}
-	*o = (struct order){.service = s, .call = call, .open = 1, .values = values, .job = job};
+	*o = (struct order){.service = s, .call = call, .open = 1, .ask = ask, .job = job};
 	buf_init(&o->rows, MANAGER_LISTING_MAX);
 	rpc_call_serve(call, &ops, o);
-	manager_inner_copy(agent, sizeof agent, &values[MANAGER_ORDER_AGENT]);
 	manager_inner_audit(s, rpc_call_peer(call), "%s %s%s%s",
-		verbs[values[MANAGER_ORDER_METHOD].number - MANAGER_METHOD_RUN], job->name,
-		agent[0] != 0 ? " on " : "", agent);
+		verbs[ask.method - MANAGER_METHOD_RUN], job->name, ask.agent[0] != 0 ? " on " : "",
+		ask.agent);
 	manager_inner_commit_soon(s);
-	manager_db_words(&prefix, "agent", "");
-	if (manager_db_each(s->db, MANAGER_TABLE_HOSTS, &prefix, order_agent, o, &o->err) != 0)
+	if (manager_db_each(s->db, MANAGER_TABLE_HOSTS, "agent", order_agent, o, &o->err) != 0)
 		o->failed = true;
 	if (!o->failed && o->rows.len == 0 && o->open == 1) {
 		err_set(&o->err, ERR_NOTFOUND, "no agent %s has the job %s",
-			agent[0] != 0 ? agent : "that has joined", job->name);
+			ask.agent[0] != 0 ? ask.agent : "that has joined", job->name);
 		o->failed = true;
 	}
 	order_end(o);

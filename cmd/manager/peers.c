@@ -2,7 +2,6 @@
  * Functions that the service's files share: log, connections, hosts, stores, managers, plans,
  * replies.
  */
-#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,7 +9,6 @@
 #include <time.h>
 
 #include "cmd/manager/inner_service.h"
-#include "lib/cbor.h"
 #include "lib/mem.h"
 
 #define CALL_MS 250 /* before all are notified: once for several changes */
@@ -45,12 +43,6 @@ void manager_inner_audit(
 	manager_db_time(&key, row.time, s->self.name, &s->audits, sizeof s->audits);
 	if (manager_db_put(s->db, MANAGER_TABLE_AUDIT, &key, &row, &err) != 0)
 		manager_inner_log(s, MANAGER_ERROR, "audit: %s", err.message);
-}
-
-void manager_inner_copy(char *to, size_t size, const struct cbormap_value *text)
-{
-	snprintf(to, size, "%.*s", text->has ? (int)text->len : 0,
-		text->has ? (const char *)text->bytes : "");
 }
 
 /* --- hosts ----------------------------------------------------------------- */
@@ -129,34 +121,28 @@ int manager_inner_host(
 	return -1;
 }
 
-static int keep_store(void *ctx, const struct manager_db_key *key, const void *row)
-{
-	struct manager_service *s = ctx;
-	const struct manager_host_row *host = row;
-	struct manager_host_row *grown;
-
-	(void)key;
-	if (host->reach[0] == 0 || rpc_deny_has(&s->deny, host->host))
-		return 0;
-	grown = realloc(s->stores, (s->store_count + 1) * sizeof *grown);
-	if (grown == NULL)
-		return -1;
-	s->stores = grown;
-	grown[s->store_count++] = *host;
-	return 0;
-}
-
 int manager_inner_load_stores(struct manager_service *s, struct err *err)
 {
-	struct manager_db_key prefix;
+	struct buf rows;
+	int ret;
 
-	s->store_count = 0;
-	manager_db_words(&prefix, "store", "");
-	if (manager_db_each(s->db, MANAGER_TABLE_HOSTS, &prefix, keep_store, s, err) == 0)
-		return 0;
-	return err != NULL && err->code != ERR_NONE
-		       ? -1
-		       : err_set(err, ERR_NOMEM, "stores: out of memory");
+	buf_init(&rows, SIZE_MAX);
+	ret = manager_db_list(s->db, MANAGER_TABLE_HOSTS, "store", &rows, err);
+	if (ret == 0) {
+		struct manager_host_row *row = (void *)rows.data;
+		size_t i, count = rows.len / sizeof *row;
+
+		s->store_count = 0;
+		for (i = 0; i < count; i++)
+			if (row[i].reach[0] != 0 && !rpc_deny_has(&s->deny, row[i].host))
+				row[s->store_count++] = row[i];
+		buf_fini(&s->store_rows);
+		s->store_rows = rows;
+		s->stores = row;
+	} else {
+		buf_fini(&rows);
+	}
+	return ret;
 }
 
 int manager_inner_address(const struct manager_service *s, const char *port,
@@ -267,6 +253,13 @@ void manager_inner_call_all(struct manager_service *s)
 		rpc_timer_start(&s->call, s->o.loop, CALL_MS, call_all, s);
 }
 
+void manager_inner_reply(struct rpc_call *call, const struct cbormap_field *fields, const void *msg)
+{
+	uint8_t mem[MANAGER_MSG_MAX];
+
+	rpc_call_reply(call, mem, manager_msg_put(mem, fields, msg), NULL);
+}
+
 static void free_sent(void *arg, const struct err *err)
 {
 	(void)err;
@@ -292,15 +285,10 @@ void manager_inner_reply_blob(struct rpc_call *call, const void *map, size_t len
 
 void manager_inner_listing(struct manager_service *s, struct rpc_call *call, struct buf *buf)
 {
-	uint8_t mem[NAME_LEN_MAX + 64];
-	struct cbor_out out;
+	struct manager_msg_listing msg = {.now = time(NULL)};
+	uint8_t mem[MANAGER_MSG_MAX];
 
-	cbor_out_init(&out, mem, sizeof mem);
-	cbor_put_map(&out, 2);
-	cbor_put_text(&out, "now");
-	cbor_put_int(&out, time(NULL));
-	cbor_put_text(&out, "manager");
-	cbor_put_text(&out, s->self.name);
-	assert(!cbor_out_full(&out));
-	manager_inner_reply_blob(call, mem, cbor_out_len(&out), buf);
+	strcpy(msg.manager, s->self.name);
+	manager_inner_reply_blob(
+		call, mem, manager_msg_put(mem, manager_listing_fields, &msg), buf);
 }

@@ -18,6 +18,7 @@
 #include "lib/buf.h"
 #include "lib/cbormap.h"
 #include "lib/name.h"
+#include "rpc/ca.h"
 #include "rpc/identity.h"
 
 #define MANAGER_PORT        "7420"
@@ -60,48 +61,48 @@ enum manager_method {
 #define MANAGER_TOKEN_SEC_MAX (7 * 86400) /* longest validity of a token */
 #define MANAGER_BOOT_LEN      8
 
-enum { MANAGER_REPORT_JOURNAL, MANAGER_REPORT_FIRST, MANAGER_REPORT_FIELDS };
-enum { MANAGER_ACKED_NUMBER, MANAGER_ACKED_FIELDS };
-enum { MANAGER_STARTED_RUN, MANAGER_STARTED_FIELDS };
-enum { MANAGER_JOB_JOB, MANAGER_JOB_FIELDS };
-enum {
-	MANAGER_PROGRESS_JOB,
-	MANAGER_PROGRESS_BYTES,
-	MANAGER_PROGRESS_ENTRIES,
-	MANAGER_PROGRESS_FIELDS
+/* Messages. Each has a table of its fields, by which manager_msg_put writes it and cbormap_read or
+ * cbormap_store reads it. Members that were absent stay zero; "" and 0 are absent. */
+struct manager_msg_report {
+	uint8_t journal[MANAGER_RUN_LEN];
+	uint64_t first; /* the number of the first record */
 };
-/* Of operators' requests. */
-enum { MANAGER_LISTING_NOW, MANAGER_LISTING_MANAGER, MANAGER_LISTING_FIELDS };
-enum { MANAGER_HOSTS_AGENT, MANAGER_HOSTS_FIELDS };
-enum { MANAGER_RUNS_AGENT, MANAGER_RUNS_JOB, MANAGER_RUNS_COUNT, MANAGER_RUNS_FIELDS };
-enum {
-	MANAGER_TOKEN_ROLE,
-	MANAGER_TOKEN_NAME,
-	MANAGER_TOKEN_REPLACE,
-	MANAGER_TOKEN_VALID, /* seconds */
-	MANAGER_TOKEN_HASH,  /* of a token that the holder of the root's key made, */
-	MANAGER_TOKEN_HOST,  /* and the host id that the new machine will get */
-	MANAGER_TOKEN_FIELDS
+struct manager_msg_acked {
+	uint64_t acked;
 };
-/* The token; or, if its hash was given, the manager to ask and its address. */
-enum { MANAGER_MADE_TOKEN, MANAGER_MADE_MANAGER, MANAGER_MADE_ADDRESS, MANAGER_MADE_FIELDS };
-enum {
-	MANAGER_REVOKE_ROLE,
-	MANAGER_REVOKE_NAME,
-	MANAGER_REVOKE_HOST, /* the host id; absent: that of the machine known by this name */
-	MANAGER_REVOKE_FIELDS
+struct manager_msg_started {
+	uint8_t run[MANAGER_RUN_LEN];
 };
-enum {
-	MANAGER_REPLACE_ROLE, /* agent or store */
-	MANAGER_REPLACE_NAME,
-	MANAGER_REPLACE_VALID, /* seconds */
-	MANAGER_REPLACE_FIELDS
+struct manager_msg_progress {
+	char job[NAME_LEN_MAX + 1];
+	uint64_t bytes, entries;
 };
-enum {
-	MANAGER_ORDER_METHOD, /* 81 to 84 */
-	MANAGER_ORDER_JOB,
-	MANAGER_ORDER_AGENT, /* absent: all agents that have the job */
-	MANAGER_ORDER_FIELDS
+struct manager_msg_listing {
+	int64_t now;
+	char manager[NAME_LEN_MAX + 1];
+};
+/* Which jobs or runs are meant; each method has some of these. */
+struct manager_msg_jobs {
+	char agent[NAME_LEN_MAX + 1]; /* "": all agents, of an order: all that have the job */
+	char job[NAME_LEN_MAX + 1];   /* "": all */
+	uint64_t count;               /* at most this many runs; 0: 50 */
+	uint64_t method;              /* of an order: 81 to 84 */
+};
+/* The machine or person that a token, a denial or a replacement is for; each has some of these. */
+struct manager_msg_machine {
+	char role[MANAGER_ROLE_MAX + 1], name[NAME_LEN_MAX + 1];
+	bool replace;
+	uint64_t valid;               /* seconds; 0: RPC_TOKEN_SEC */
+	uint8_t hash[RPC_DIGEST_LEN]; /* of a token that the holder of the root's key made; zeros:
+					 of none */
+	/* The host id: of a token, the one that the new machine will get; of a denial, the one
+	 * that is denied, "": that of the machine known by this name. */
+	char host[RPC_HOST_LEN + 1];
+};
+/* The token, or "" if its hash was given; the manager to ask, and its address. */
+struct manager_msg_made {
+	char token[1024 + 1];
+	char manager[NAME_LEN_MAX + 1], address[MANAGER_HOST_PORT + 1];
 };
 extern const struct cbormap_field manager_listing_fields[], manager_hosts_fields_in[],
 	manager_runs_fields_in[], manager_token_fields_in[], manager_made_fields[],
@@ -109,6 +110,11 @@ extern const struct cbormap_field manager_listing_fields[], manager_hosts_fields
 extern const struct cbormap_field manager_hello_fields[], manager_welcome_fields[],
 	manager_report_fields[], manager_acked_fields[], manager_job_fields[],
 	manager_started_fields[], manager_progress_fields[];
+
+/* Writes a message. Returns its length. */
+#define MANAGER_MSG_MAX (MANAGER_HELLO_MAX + MANAGER_TEXT_MAX)
+size_t manager_msg_put(
+	uint8_t mem[MANAGER_MSG_MAX], const struct cbormap_field *fields, const void *msg);
 
 /* A hello: an agent or store sends it when its connection is up, and again when something in it has
  * changed. */
@@ -133,43 +139,38 @@ struct manager_hello {
 	char fault[MANAGER_FAULT_MAX + 1]; /* why the service is ending; "": it is not */
 };
 
-struct manager_welcome {
-	int64_t clock;
-	/* The last record of this journal that the manager has, perhaps not durably yet. 0: none.
-	 * It can be less than what the manager acknowledged before, if it has lost its state. */
-	uint64_t acked;
-	bool has_digest; /* the agent's plan on this manager has .digest */
-	uint8_t digest[MANAGER_DIGEST_LEN];
-	/* The host ids that this manager denies, RPC_HOST_LEN digits each, without separators. */
-	const char *denied;
-	size_t denied_count;
-	struct cbormap_value stores;   /* a list of the fleet's stores, for manager_welcome_store */
-	struct cbormap_value managers; /* a list of its managers, for manager_welcome_manager */
-};
-
 /* A manager, and its address for agents and stores. */
 struct manager_peer {
 	char name[NAME_LEN_MAX + 1];
 	char address[MANAGER_HOST_PORT + 1]; /* HOST:PORT */
 };
 
-/* Each appends the encoded map to buf. Returns 0, or -1 with err set. */
-int manager_hello_put(struct buf *buf, const struct manager_hello *hello, struct err *err);
-/* stores: all must have uid, key and address; as many as fit are sent. managers: at most
- * MANAGER_PEERS_MAX. */
-int manager_welcome_put(struct buf *buf, const struct manager_welcome *welcome,
-	const struct manager_plan_store *stores, size_t store_count,
-	const struct manager_peer *managers, size_t manager_count, struct err *err);
-/* Decodes a welcome, which borrows from the bytes. Returns 0, or -1 with err set. */
-int manager_welcome_get(
-	struct manager_welcome *welcome, const void *bytes, size_t len, struct err *err);
-/* Gets the next store from the list. Returns false at the end. */
 struct manager_store_text {
 	char name[NAME_LEN_MAX + 1], address[MANAGER_TEXT_MAX + 1];
 	uint8_t uid[MANAGER_UID_LEN], key[MANAGER_KEY_LEN];
 };
-bool manager_welcome_store(struct manager_welcome *welcome, struct manager_store_text *store);
-/* The same for managers. */
-bool manager_welcome_manager(struct manager_welcome *welcome, struct manager_peer *manager);
+
+struct manager_welcome {
+	int64_t clock;
+	/* The last record of this journal that the manager has, perhaps not durably yet. 0: none.
+	 * It can be less than what the manager acknowledged before, if it has lost its state. */
+	uint64_t acked;
+	uint8_t digest[MANAGER_DIGEST_LEN]; /* of the agent's plan on this manager; zeros: none */
+	/* The host ids that this manager denies, RPC_HOST_LEN digits each, without separators. */
+	char denied[MANAGER_DENIED_MAX * RPC_HOST_LEN + 1];
+	/* The fleet's stores and managers. */
+	struct manager_store_text stores[MANAGER_STORES_MAX];
+	size_t store_count;
+	struct manager_peer managers[MANAGER_PEERS_MAX];
+	size_t manager_count;
+};
+
+/* Appends an encoded welcome, with as many of its stores as fit; the others are removed from
+ * *welcome. Returns 0, or -1 with err set. */
+int manager_welcome_put(struct buf *buf, struct manager_welcome *welcome, struct err *err);
+/* Decodes a welcome. Stores and managers without a proper address are left out. Returns 0, or -1
+ * with err set. */
+int manager_welcome_get(
+	struct manager_welcome *welcome, const void *bytes, size_t len, struct err *err);
 
 #endif

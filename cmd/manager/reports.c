@@ -5,13 +5,11 @@
  */
 #include "cmd/manager/inner_service.h"
 
-#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include "lib/cbor.h"
 #include "lib/esc.h"
 #include "lib/mem.h"
 
@@ -27,8 +25,8 @@ struct manager_report {
 	bool placed;    /* it may be sent now: REPORTS_MAX at a time */
 	bool committed; /* it is in the next commit, and answered after it */
 	struct buf frames;
-	uint8_t journal[MANAGER_RUN_LEN];
-	uint64_t acked;
+	struct manager_msg_report msg;
+	struct manager_msg_acked acked;
 };
 
 /* --- places ---------------------------------------------------------------- */
@@ -63,19 +61,6 @@ static void on_done(void *arg, const struct err *err)
 
 /* --- commits --------------------------------------------------------------- */
 
-static void acknowledge(const struct manager_report *r)
-{
-	struct cbor_out out;
-	uint8_t mem[32];
-
-	cbor_out_init(&out, mem, sizeof mem);
-	cbor_put_map(&out, 1);
-	cbor_put_text(&out, manager_acked_fields[MANAGER_ACKED_NUMBER].key);
-	cbor_put_uint(&out, r->acked);
-	assert(!cbor_out_full(&out));
-	rpc_call_reply(r->call, mem, cbor_out_len(&out), NULL);
-}
-
 int manager_inner_commit(struct manager_service *s, struct err *err)
 {
 	int ret = manager_db_commit(s->db, err);
@@ -87,7 +72,7 @@ int manager_inner_commit(struct manager_service *s, struct err *err)
 			continue;
 		r->committed = false;
 		if (ret == 0)
-			acknowledge(r);
+			manager_inner_reply(r->call, manager_acked_fields, &r->acked);
 		else
 			rpc_call_fail(r->call, err);
 	}
@@ -123,7 +108,6 @@ static int count_row(void *ctx, const struct manager_db_key *key, const void *ro
 static int get_last(struct manager_service *s, const char *agent, const char *job,
 	struct manager_db_key *key, struct manager_last_row *row, struct err *err)
 {
-	struct manager_db_key prefix;
 	size_t count = 0;
 	int ret;
 
@@ -131,8 +115,7 @@ static int get_last(struct manager_service *s, const char *agent, const char *jo
 	ret = manager_db_get(s->db, MANAGER_TABLE_LAST, key, row, err);
 	if (ret != 1)
 		return ret;
-	manager_db_words(&prefix, agent, "");
-	if (manager_db_each(s->db, MANAGER_TABLE_LAST, &prefix, count_row, &count, err) != 0)
+	if (manager_db_each(s->db, MANAGER_TABLE_LAST, agent, count_row, &count, err) != 0)
 		return -1;
 	if (count >= LASTS_MAX)
 		return 1;
@@ -324,8 +307,8 @@ static void take_report(struct manager_report *r)
 
 	if (manager_inner_host(s, r->call, &host) != 0)
 		return;
-	if (memcmp(host.journal, r->journal, sizeof host.journal) != 0) {
-		memcpy(host.journal, r->journal, sizeof host.journal);
+	if (memcmp(host.journal, r->msg.journal, sizeof host.journal) != 0) {
+		memcpy(host.journal, r->msg.journal, sizeof host.journal);
 		host.acked = 0;
 	}
 	if (apply_all(r, &host, &err) != 0) {
@@ -337,7 +320,7 @@ static void take_report(struct manager_report *r)
 		rpc_call_fail(r->call, &err);
 		return;
 	}
-	r->acked = host.acked;
+	r->acked.acked = host.acked;
 	r->committed = true;
 	manager_inner_commit_soon(s);
 }
@@ -373,7 +356,7 @@ void manager_inner_report(void *ctx, struct rpc_call *call, const struct cbormap
 	}
 	r->service = s;
 	r->call = call;
-	memcpy(r->journal, values[MANAGER_REPORT_JOURNAL].bytes, sizeof r->journal);
+	cbormap_store(&r->msg, manager_report_fields, values);
 	buf_init(&r->frames, MANAGER_REPORT_MAX);
 	for (at = &s->reports; *at != NULL; at = &(*at)->next)
 		continue;

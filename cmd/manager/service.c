@@ -138,14 +138,14 @@ static void handle_renew(void *ctx, struct rpc_call *call, const struct cbormap_
 static void on_progress(void *ctx, const struct rpc_identity *peer, const struct cbormap_value *v)
 {
 	struct manager_service *s = ctx;
+	struct manager_msg_progress msg = {.job = ""};
 	struct manager_link *link;
-	char job[NAME_LEN_MAX + 1];
 
-	manager_inner_copy(job, sizeof job, &v[MANAGER_PROGRESS_JOB]);
+	cbormap_store(&msg, manager_progress_fields, v);
 	for (link = s->links; link != NULL; link = link->next)
 		if (rpc_conn_peer(link->conn) == peer && link->hello)
-			manager_running_take(&link->runnings, job, v[MANAGER_PROGRESS_BYTES].number,
-				v[MANAGER_PROGRESS_ENTRIES].number, rpc_loop_now_ms(s->o.loop));
+			manager_running_take(&link->runnings, msg.job, msg.bytes, msg.entries,
+				rpc_loop_now_ms(s->o.loop));
 }
 
 #define AGENT    RPC_ROLE_BIT(RPC_AGENT)
@@ -159,8 +159,8 @@ static const struct rpc_method methods[] = {
 		rpc_sponsor_fields, manager_inner_sponsor, NULL},
 	{RPC_METHOD_GRANT, "grant", OPERATOR, RPC_GRANT_MAX, 0, 10000, rpc_grant_fields,
 		manager_inner_grant, NULL},
-	{MANAGER_METHOD_HELLO, "hello", BOTH, MANAGER_HELLO_MAX + MANAGER_TEXT_MAX, 0, DEADLINE_MS,
-		manager_hello_fields, manager_inner_hello, NULL},
+	{MANAGER_METHOD_HELLO, "hello", BOTH, MANAGER_MSG_MAX, 0, DEADLINE_MS, manager_hello_fields,
+		manager_inner_hello, NULL},
 	{MANAGER_METHOD_PLAN, "plan", AGENT, 64, 0, DEADLINE_MS, NULL, handle_plan, NULL},
 	{MANAGER_METHOD_REPORT, "report", AGENT, 128, MANAGER_REPORT_MAX, DEADLINE_MS,
 		manager_report_fields, manager_inner_report, NULL},
@@ -503,6 +503,6 @@ void manager_service_free(struct manager_service *s)
 	rpc_deny_fini(&s->deny);
 	buf_fini(&s->recipient_bytes);
 	manager_config_free(s->config);
-	free(s->stores);
+	buf_fini(&s->store_rows);
 	free(s);
 }

@@ -71,8 +71,8 @@ static void take_denied(struct peer *p, const struct manager_welcome *w)
 {
 	struct manager_uplink *u = p->uplink;
 	struct err err = {0};
-	int ret = rpc_deny_replace(
-		u->o.deny, &rpc_conn_peer(p->conn)->issuer, w->denied, w->denied_count, &err);
+	int ret = rpc_deny_replace(u->o.deny, &rpc_conn_peer(p->conn)->issuer, w->denied,
+		strlen(w->denied) / RPC_HOST_LEN, &err);
 
 	if (ret == 1)
 		return; /* nothing has changed */
@@ -126,8 +126,8 @@ static bool denies(const struct manager_welcome *w, const char *id)
 {
 	size_t i;
 
-	for (i = 0; i < w->denied_count; i++)
-		if (memcmp(w->denied + i * RPC_HOST_LEN, id, RPC_HOST_LEN) == 0)
+	for (i = 0; w->denied[i] != 0; i += RPC_HOST_LEN)
+		if (strncmp(w->denied + i, id, RPC_HOST_LEN) == 0)
 			return true;
 	return false;
 }
@@ -161,19 +161,18 @@ static int take_manager(struct manager_uplink *u, const struct manager_welcome *
 	return save_managers(u, err);
 }
 
-static void take_managers(struct manager_uplink *u, struct manager_welcome *w)
+static void take_managers(struct manager_uplink *u, const struct manager_welcome *w)
 {
-	struct manager_peer manager;
-	struct err err;
-	int ret;
+	const struct manager_peer *manager = w->managers, *end = manager + w->manager_count;
 
-	while (manager_welcome_manager(w, &manager)) {
-		err = (struct err){0};
-		ret = take_manager(u, w, &manager, &err);
+	for (; manager < end; manager++) {
+		struct err err = {0};
+		int ret = take_manager(u, w, manager, &err);
+
 		if (ret == 0)
-			say(u, false, "manager %s: dialled at %s", manager.name, manager.address);
+			say(u, false, "manager %s: dialled at %s", manager->name, manager->address);
 		else if (ret < 0)
-			say(u, true, "manager %s: %s", manager.name, err.message);
+			say(u, true, "manager %s: %s", manager->name, err.message);
 	}
 }
 
@@ -245,7 +244,7 @@ static void say_hello(struct peer *p)
 		.method = MANAGER_METHOD_HELLO, .timeout_ms = CALL_MS, .ops = &ops, .arg = p};
 	struct rpc_cert_info info;
 	struct err err = {0};
-	struct buf params;
+	uint8_t mem[MANAGER_MSG_MAX];
 	uint64_t boot;
 
 	p->again = p->call != NULL;
@@ -256,15 +255,11 @@ static void say_hello(struct peer *p)
 	if (rpc_cert_info(u->o.paths.cert, &info, NULL) == 0)
 		hello.expires = info.not_after;
 	u->o.hello(u->o.ctx, (size_t)(p - u->peers), &hello);
-	buf_init(&params, RPC_PAYLOAD_MAX);
-	if (manager_hello_put(&params, &hello, &err) == 0) {
-		request.params = params.data;
-		request.len = params.len;
-		p->call = rpc_call_start(p->conn, &request, &err);
-	}
+	request.params = mem;
+	request.len = manager_msg_put(mem, manager_hello_fields, &hello);
+	p->call = rpc_call_start(p->conn, &request, &err);
 	if (p->call == NULL)
 		say(u, true, "%s", err.message);
-	buf_fini(&params);
 }
 
 static void on_hello_timer(void *arg)

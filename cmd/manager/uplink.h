@@ -62,7 +62,7 @@ struct manager_uplink_opts {
 	/* Fills in a hello. Version, clock, boot and expires are set already. */
 	void (*hello)(void *ctx, size_t peer, struct manager_hello *hello);
 	/* A manager has answered a hello. The welcome is borrowed. */
-	void (*welcome)(void *ctx, size_t peer, struct manager_welcome *welcome);
+	void (*welcome)(void *ctx, size_t peer, const struct manager_welcome *welcome);
 	/* A connection was lost, or could not be made, which is logged already. May be NULL. */
 	void (*down)(void *ctx, size_t peer);
 	/* A manager was denied, and is dropped; it keeps its index, without a connection. May be

@@ -230,9 +230,9 @@ static int watch_job(const struct manager_config *config, const struct manager_c
 		.expect_sec = manager_config_expect(config, host->name),
 		.now = now};
 
-	if (manager_config_merge(config, manager_config_agent(config, host->name), job, &merged) !=
-		0)
-		return err_set(err, ERR_NOMEM, "status: out of memory");
+	if (manager_config_merge(
+		    config, manager_config_agent(config, host->name), job, &merged, err) != 0)
+		return -1;
 	free(merged.exclude.items);
 	if (manager_slots_init(&slots, merged.schedule, manager_config_zone(config, merged.zone),
 		    merged.jitter_sec, host->name, job->name, err) != 0)

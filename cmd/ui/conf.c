@@ -2,11 +2,14 @@
 #include "cmd/ui/conf.h"
 
 #include <stdio.h>
+#include <string.h>
 
+#include "cmd/manager/plan.h"
 #include "cmd/ui/log.h"
 #include "lib/buf.h"
 #include "lib/err.h"
 #include "lib/file.h"
+#include "lib/size.h"
 
 #define CONF_MAX (1u << 20)
 
@@ -40,16 +43,39 @@ int ui_conf_read(struct manager_syntax *syntax, const char *path,
 	return ret;
 }
 
-int ui_conf_texts(void *to, const struct manager_section *section, struct err *err)
-{
-	const struct manager_key *key = section->keys;
-	size_t i;
+/* What is wrong with a value of this type. */
+const char ui_conf_bool[] = "is not yes or no", ui_conf_time[] = "is not a time as 12h or 3d",
+	   ui_conf_list[] = "";
 
-	for (i = 0; i < section->count; i++, key++)
-		if (key->rule->size > 0 &&
-			(size_t)snprintf((char *)to + key->rule->at, key->rule->size, "%s",
-				key->values[0]) >= key->rule->size)
-			return err_set(err, ERR_CONFIG, "%s:%u: %s: too long", section->file,
-				key->line, key->name);
+/* Returns NULL, or what is wrong with the value. */
+static const char *take_value(void *at, const struct manager_key *key, const char *value)
+{
+	const struct manager_syntax_key *rule = key->rule;
+
+	if (rule->type == ui_conf_list) {
+		*(struct manager_list *)at = (struct manager_list){key->values, key->count};
+	} else if (rule->type == ui_conf_time) {
+		return size_parse_time(value, at) == 0 ? NULL : ui_conf_time;
+	} else if (rule->type == ui_conf_bool) {
+		*(bool *)at = strcmp(value, "yes") == 0;
+		return *(bool *)at || strcmp(value, "no") == 0 ? NULL : ui_conf_bool;
+	} else if (rule->size > 0 && (size_t)snprintf(at, rule->size, "%s", value) >= rule->size) {
+		return "is too long";
+	}
+	return NULL;
+}
+
+int ui_conf_take(void *to, const struct manager_section *section, struct err *err)
+{
+	const struct manager_key *key, *end = section->keys + section->count;
+	const char *value, *wrong;
+
+	for (key = section->keys; key < end; key++) {
+		value = key->count > 0 ? key->values[0] : "";
+		wrong = take_value((char *)to + key->rule->at, key, value);
+		if (wrong != NULL)
+			return err_set(err, ERR_CONFIG, "%s:%u: %s: '%s' %s", section->file,
+				key->line, key->name, value, wrong);
+	}
 	return 0;
 }

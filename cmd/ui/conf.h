@@ -20,8 +20,11 @@ int ui_conf_read(struct manager_syntax *syntax, const char *path,
  * file. ctx is not used. */
 void ui_conf_problem(void *ctx, const char *file, unsigned line, const char *what);
 
-/* Copies the values of a section's keys into the char arrays of the struct `to`, for each key whose
- * rule names one (.at, .size). Returns 0, or -1 with err set: ERR_CONFIG (a value is too long). */
-int ui_conf_texts(void *to, const struct manager_section *section, struct err *err);
+/* Sets the members of the struct `to` that the rules of a section's keys name (.at, .size). The
+ * rule's .type is NULL for a text, which goes to a char array; or one of these, for a bool, an
+ * int64_t in seconds, and a struct manager_list. Returns 0, or -1 with err set: ERR_CONFIG (a value
+ * is wrong, or too long). */
+extern const char ui_conf_bool[], ui_conf_time[], ui_conf_list[];
+int ui_conf_take(void *to, const struct manager_section *section, struct err *err);
 
 #endif

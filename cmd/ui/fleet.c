@@ -191,32 +191,30 @@ static void learn(struct ui_fleet *f)
 {
 	const struct rpc_client_request request = {.method = MANAGER_METHOD_FLEET};
 	struct line lines[MANAGER_PEERS_MAX + MANAGER_STORES_MAX];
-	struct manager_store_text stores[MANAGER_STORES_MAX];
 	char rest[MANAGER_STORES_MAX][2 * MANAGER_UID_LEN + 2 * MANAGER_KEY_LEN + 2];
-	struct manager_peer told;
 	struct manager_welcome w;
 	struct buf reply;
-	size_t i, n;
+	size_t i;
 
 	f->learned = true;
 	buf_init(&reply, RPC_PAYLOAD_MAX);
 	if (rpc_client_call(f->client, &request, &reply, NULL, NULL) != 0 ||
 		manager_welcome_get(&w, reply.data, reply.len, NULL) != 0)
 		goto out;
-	while (manager_welcome_manager(&w, &told))
-		keep_manager(f, &told);
+	for (i = 0; i < w.manager_count; i++)
+		keep_manager(f, &w.managers[i]);
 	if (f->local) /* a manager's own operator can't reach the others */
 		goto out;
 	for (i = 0; i < f->count; i++)
 		lines[i] = (struct line){f->managers[i].name, f->managers[i].address, ""};
 	save_lines(f->role.managers, lines, f->count);
-	for (n = 0; n < MANAGER_STORES_MAX && manager_welcome_store(&w, &stores[n]); n++) {
-		esc_hex(rest[n], stores[n].uid, MANAGER_UID_LEN);
-		rest[n][2 * MANAGER_UID_LEN] = ' ';
-		esc_hex(rest[n] + 2 * MANAGER_UID_LEN + 1, stores[n].key, MANAGER_KEY_LEN);
-		lines[n] = (struct line){stores[n].name, stores[n].address, rest[n]};
+	for (i = 0; i < w.store_count; i++) {
+		esc_hex(rest[i], w.stores[i].uid, MANAGER_UID_LEN);
+		rest[i][2 * MANAGER_UID_LEN] = ' ';
+		esc_hex(rest[i] + 2 * MANAGER_UID_LEN + 1, w.stores[i].key, MANAGER_KEY_LEN);
+		lines[i] = (struct line){w.stores[i].name, w.stores[i].address, rest[i]};
 	}
-	save_lines(f->role.stores, lines, n);
+	save_lines(f->role.stores, lines, w.store_count);
 out:
 	buf_fini(&reply);
 }
@@ -318,7 +316,7 @@ int ui_fleet_rows(struct ui_fleet *f, uint16_t method, const struct ui_field *pa
 	const struct cbormap_field *fields, size_t row_size, ui_fleet_row *each, void *ctx,
 	struct err *err)
 {
-	struct cbormap_value v[MANAGER_LISTING_FIELDS];
+	struct manager_msg_listing listing;
 	uint8_t row[sizeof(struct manager_host_row) + sizeof(struct manager_run_row)]
 		__attribute__((aligned(16)));
 	struct buf reply, blob;
@@ -331,11 +329,10 @@ int ui_fleet_rows(struct ui_fleet *f, uint16_t method, const struct ui_field *pa
 	buf_init(&blob, MANAGER_LISTING_MAX);
 	ret = ui_fleet_call(f, method, params, &reply, &blob, err);
 	if (ret == 0)
-		ret = cbormap_get(v, manager_listing_fields, reply.data, reply.len, err);
+		ret = cbormap_read(&listing, manager_listing_fields, reply.data, reply.len, err);
 	if (ret == 0) {
-		f->now = v[MANAGER_LISTING_NOW].integer;
-		snprintf(f->manager, sizeof f->manager, "%.*s", (int)v[MANAGER_LISTING_MANAGER].len,
-			(const char *)v[MANAGER_LISTING_MANAGER].bytes);
+		f->now = listing.now;
+		strcpy(f->manager, listing.manager);
 	}
 	at = blob.data;
 	left = blob.len;

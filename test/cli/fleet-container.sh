@@ -34,6 +34,6 @@ wait "$agent" || fail "the agent's status: $?"
 printf 'agent {\n  accept_hidden = perhaps\n}\n' >a/etc/agent.conf
 status=0
 at a agent 2>err || status=$?
-[ $status = 3 ] && grep -q "line 2: accept_hidden: 'perhaps' is not yes or no" err || fail "$status: $(cat err)"
+[ $status = 3 ] && grep -q "etc/agent.conf:2: accept_hidden: 'perhaps' is not yes or no" err || fail "$status: $(cat err)"
 kill "$store" "$manager"
 wait "$manager" || fail "the manager's status: $?"

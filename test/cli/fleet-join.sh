@@ -115,7 +115,7 @@ for listen in 7421 :7421; do
 	! at s4 join - --listen "$listen" <token 2>err || fail "a port alone"
 	grep -q -- "--listen: '$listen' is not an address: write HOST or HOST:PORT" err || fail "$(cat err)"
 done
-at s4 join - --listen "127.0.0.1:$base" <token 2>err && fail "a port that is taken"
+at s4 join - --store "$work/s4/store" --listen "127.0.0.1:$base" <token 2>err && fail "a port that is taken"
 grep -q "another program listens there; choose other ports with --listen" err || fail "$(cat err)"
 [ ! -e s4 ] || fail "left behind: $(find s4)"
 # Of two tokens for one name the second is refused.

@@ -26,6 +26,7 @@ await 20 known || fail "the first run: $(cat web1.agent.log)"
 
 # order: starts a run that does not end, and a command that waits for it: $waits.
 order() {
+	rm -f out
 	touch shut
 	FDUMP_TEST_TIMES=1000,2000,3000 m1 run system --agent web1 --wait >out 2>err &
 	waits=$!

@@ -6,6 +6,7 @@ workspace
 fdump() { "$FDUMP" "$@"; }
 # Starts a scrub in the background whose clock is the file `clock`.
 scrub() {
+	rm -f out err
 	LD_PRELOAD=$BUILD/test/shim.so SHIM_CLOCK=clock "$FDUMP" store scrub store "$@" >out 2>err &
 	pid=$!
 }

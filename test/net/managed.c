@@ -121,8 +121,10 @@ static void on_run(void *ctx, struct rpc_call *call, const struct cbormap_value 
 	struct managed_peer *p = ctx;
 	struct err why = {0};
 
-	snprintf(p->job, sizeof p->job, "%.*s", (int)v[MANAGER_JOB_JOB].len,
-		(const char *)v[MANAGER_JOB_JOB].bytes);
+	struct manager_msg_jobs order;
+
+	cbormap_store(&order, manager_job_fields, v);
+	strcpy(p->job, order.job);
 	if (p->ordered++ == 0) {
 		rpc_call_reply(call, "\xa1\x63run\x50sixteen of a run", 22, false);
 		return;
@@ -249,15 +251,13 @@ enum err_code managed_ask(struct managed_peer *p, uint16_t method, const void *p
 enum err_code managed_hello(
 	struct managed_peer *p, struct manager_hello *h, struct manager_welcome *w)
 {
+	uint8_t mem[MANAGER_MSG_MAX];
 	enum err_code code;
-	struct buf params;
 
 	strcpy(h->version, "test");
 	h->clock = time(NULL);
-	buf_init(&params, RPC_PAYLOAD_MAX);
-	assert_int_equal(manager_hello_put(&params, h, &err), 0);
-	code = managed_ask(p, MANAGER_METHOD_HELLO, params.data, params.len);
-	buf_fini(&params);
+	code = managed_ask(
+		p, MANAGER_METHOD_HELLO, mem, manager_msg_put(mem, manager_hello_fields, h));
 	if (code == ERR_NONE)
 		assert_int_equal(manager_welcome_get(w, p->reply.data, p->reply.len, &err), 0);
 	return code;

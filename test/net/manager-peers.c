@@ -159,7 +159,6 @@ static void test_store(void **unused)
 	struct manager_hello h = {.boot = {1}};
 	struct manager_hello sh = {
 		.boot = {2}, .uid = {3}, .key = {4}, .address = "s1.example.org:7421", .free = 5};
-	struct manager_store_text told;
 	struct manager_welcome w;
 	struct manager_plan plan;
 	struct managed_peer a, s, copy;
@@ -168,17 +167,17 @@ static void test_store(void **unused)
 	managed_start();
 	managed_dial(&a, "a1");
 	assert_int_equal(managed_hello(&a, &h, &w), ERR_NONE);
-	assert_false(manager_welcome_store(&w, &told));
+	assert_int_equal(w.store_count, 0);
 	managed_dial(&s, "s1");
 	assert_int_equal(managed_hello(&s, &sh, &w), ERR_NONE);
-	assert_false(w.has_digest);
+	assert_true(manager_is_zero(w.digest, sizeof w.digest));
 	/* The agent is notified, and finds the store in its plan. */
 	while (a.notified == 0)
 		rpc_loop_run(managed_loop);
 	assert_int_equal(managed_hello(&a, &h, &w), ERR_NONE);
-	assert_true(manager_welcome_store(&w, &told));
-	assert_string_equal(told.address, "s1.example.org:7421");
-	assert_int_equal(told.uid[0], 3);
+	assert_int_equal(w.store_count, 1);
+	assert_string_equal(w.stores[0].address, "s1.example.org:7421");
+	assert_int_equal(w.stores[0].uid[0], 3);
 	assert_int_equal(managed_ask(&a, MANAGER_METHOD_PLAN, "\xa0", 1), ERR_NONE);
 	assert_int_equal(manager_plan_decode(&plan, a.blob.data, a.blob.len, &err), 0);
 	assert_true(plan.stores[0].has_key && plan.stores[0].key[0] == 4);
@@ -186,16 +185,16 @@ static void test_store(void **unused)
 	/* An address that would be a line of its own in a list. */
 	strcpy(sh.address, "x\ns9 6.6.6.6:1 00 00");
 	assert_int_equal(managed_hello(&s, &sh, &w), ERR_NONE);
-	assert_true(manager_welcome_store(&w, &told));
-	assert_string_equal(told.address, "127.0.0.1:7421");
+	assert_int_equal(w.store_count, 1);
+	assert_string_equal(w.stores[0].address, "127.0.0.1:7421");
 	strcpy(sh.address, ":1 0");
 	assert_int_equal(managed_hello(&s, &sh, &w), ERR_NONE);
-	assert_true(manager_welcome_store(&w, &told));
-	assert_string_equal(told.address, "127.0.0.1:7421");
+	assert_int_equal(w.store_count, 1);
+	assert_string_equal(w.stores[0].address, "127.0.0.1:7421");
 	strcpy(sh.address, ":7422");
 	assert_int_equal(managed_hello(&s, &sh, &w), ERR_NONE);
-	assert_true(manager_welcome_store(&w, &told));
-	assert_string_equal(told.address, "127.0.0.1:7422");
+	assert_int_equal(w.store_count, 1);
+	assert_string_equal(w.stores[0].address, "127.0.0.1:7422");
 	/* A copy of its directory under another name. */
 	managed_dial(&copy, "s2");
 	assert_int_equal(managed_hello(&copy, &sh, &w), ERR_DENIED);
@@ -350,7 +349,7 @@ static void test_denied(void **unused)
 	while (!a.down || b.notified == 0)
 		rpc_loop_run(managed_loop);
 	assert_int_equal(managed_hello(&b, &h, &w), ERR_NONE);
-	assert_int_equal(w.denied_count, 1);
+	assert_int_equal(strlen(w.denied), RPC_HOST_LEN);
 	managed_hang_up(&a);
 	managed_dial(&a, "a1");
 	assert_null(a.conn);
@@ -391,7 +390,7 @@ static void test_denied_damaged(void **unused)
 	managed_dial(&o, "o1");
 	managed_dial(&b, "a2");
 	assert_int_equal(managed_hello(&b, &h, &w), ERR_NONE);
-	assert_int_equal(w.denied_count, 1);
+	assert_int_equal(strlen(w.denied), RPC_HOST_LEN);
 	assert_memory_equal(w.denied, host, RPC_HOST_LEN);
 	assert_true(managed_alarm(&o, "manager/m1/state", &alarm));
 	assert_int_equal(revoke_host(&o, "a1", host), ERR_NONE);

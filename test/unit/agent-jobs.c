@@ -62,8 +62,7 @@ static bool takes(const struct agent_own *own, const char *agent, const char *pa
 static void test_rights(void **state)
 {
 	const char *read[] = {folder, "/nowhere/at/all/"};
-	const struct agent_own free_own = {.unencrypted = true},
-			       bound = {.read = read, .read_count = 2};
+	const struct agent_own free_own = {.unencrypted = true}, bound = {.read = {read, 2}};
 	char path[512], link[256];
 
 	(void)state;
