@@ -123,11 +123,6 @@ static void damaged_counted(struct pool_job *job)
 	set_damaged(s, s->marked);
 }
 
-static void damaged_dropped(struct pool_job *job)
-{
-	(void)job;
-}
-
 static void on_tended(void *ctx, enum store_tending what, const struct engine_gc_result *gc,
 	const struct store_checked *scrub, const struct err *err)
 {
@@ -188,7 +183,7 @@ static void on_end(void *ctx)
 
 static bool is_idle(void *ctx)
 {
-	return store_service_count(((struct serve *)ctx)->service) == 0;
+	return rpc_listen_count(store_service_listener(((struct serve *)ctx)->service)) == 0;
 }
 
 /* Reads store.conf and the certificate again. If that fails, nothing changes. */
@@ -214,7 +209,7 @@ static void reload(void *ctx)
 		cmd_store_conf_free(&old);
 		rpc_tls_conf_unref(s->tls);
 		s->tls = tls;
-		store_service_conf(s->service, tls);
+		rpc_listen_conf(store_service_listener(s->service), tls);
 		store_service_limits(s->service, s->conf.lock_max_sec);
 		if (s->uplink != NULL)
 			manager_uplink_conf(s->uplink, tls);
@@ -326,7 +321,7 @@ static void on_hello(void *ctx, size_t peer, struct manager_hello *hello)
 		snprintf(hello->address, sizeof hello->address, "%s", s->conf.address);
 	else
 		snprintf(hello->address, sizeof hello->address, ":%u",
-			store_service_port(s->service));
+			rpc_listen_port(store_service_listener(s->service)));
 }
 
 static void on_welcome(void *ctx, size_t peer, const struct manager_welcome *w)
@@ -351,7 +346,7 @@ static void on_welcome(void *ctx, size_t peer, const struct manager_welcome *w)
 
 static void on_denied(void *ctx)
 {
-	store_service_recheck(((struct serve *)ctx)->service);
+	rpc_listen_recheck(store_service_listener(((struct serve *)ctx)->service));
 }
 
 static void on_uplink_log(void *ctx, bool is_error, const char *text)
@@ -440,8 +435,7 @@ static int set_up(struct serve *s, struct err *err)
 		return err_prefix(err, "%s", s->conf.listen);
 	store_service_limits(s->service, s->conf.lock_max_sec);
 	on_tick(s);
-	s->count = (struct pool_job){
-		.work = count_damaged, .done = damaged_counted, .drop = damaged_dropped};
+	s->count = (struct pool_job){.work = count_damaged, .done = damaged_counted};
 	pool_start(s->loop.pool, &s->count);
 	return start_uplink(s, err);
 }
@@ -475,7 +469,7 @@ int cmd_store_service(const struct ui_options *o, struct err *err)
 		ret = set_up(&s, err);
 	if (ret == 0) {
 		ui_log(UI_LOG_NOTICE, "store %s at %s, port %u", rpc_tls_conf_self(s.tls)->name,
-			s.conf.path, store_service_port(s.service));
+			s.conf.path, rpc_listen_port(store_service_listener(s.service)));
 		ui_loop_serve(&s.loop);
 	}
 	tear_down(&s);

@@ -151,9 +151,9 @@ void pool_drain(struct pool *pool)
 		mutex_unlock(&pool->mutex);
 		if (job == NULL)
 			return;
-		if (cancelled)
-			job->drop(job);
-		else
+		if (!cancelled)
 			job->done(job);
+		else if (job->drop != NULL)
+			job->drop(job);
 	}
 }

@@ -26,7 +26,7 @@ struct pool_job {
 	/* Runs in the owner's thread, after work. */
 	void (*done)(struct pool_job *job);
 	/* Runs there instead of done if the job was cancelled, whether or not work has
-	 * run. Frees what done would have freed. */
+	 * run. Frees what done would have freed. NULL: nothing to do. */
 	void (*drop)(struct pool_job *job);
 	/* For the pool only. */
 	STAILQ_ENTRY(pool_job) next;

@@ -135,17 +135,14 @@ static int measure(struct gc *g, struct buf *shares, struct err *err)
 	struct share one = {0};
 	uint64_t deleted, locks;
 	struct db_txn *txn;
-	int got;
+	int got = 0;
 
 	if (db_begin(g->store->db, false, &txn, err) != 0)
 		return -1;
-	while ((got = store_volume_next(txn, &at, &one.volume, &volume, err)) == 0) {
+	while (got == 0 && (got = store_volume_next(txn, &at, &one.volume, &volume, err)) == 0) {
 		one.len = volume.len;
-		if (volume.state == STORE_VOLUME_LIVE &&
-			buf_add(shares, &one, sizeof one, err) != 0) {
-			got = -1;
-			break;
-		}
+		if (volume.state == STORE_VOLUME_LIVE)
+			got = buf_add(shares, &one, sizeof one, err);
 	}
 	/* The index does not say where DELETE and LOCK blocks lie, so all are counted for each
 	 * volume. */
@@ -363,18 +360,15 @@ static int rewrite(struct sweep *w, enum store_table table, enum store_block kin
 	struct store_place place;
 	struct db_txn *txn;
 	int64_t time;
-	int got;
+	int got = 0;
 
 	if (db_begin(g->store->db, false, &txn, err) != 0)
 		return -1;
-	while ((got = store_row_next(txn, table, &at, &time, err)) == 0) {
+	while (got == 0 && (got = store_row_next(txn, table, &at, &time, err)) == 0) {
 		memcpy(payload, at.key, STORE_DUMP_ID);
 		le_put64(payload + STORE_DUMP_ID, (uint64_t)time);
 		block.seq = g->store->meta.seq++;
-		if (copy_block(w, &block, payload, &place, err) != 0) {
-			got = -1;
-			break;
-		}
+		got = copy_block(w, &block, payload, &place, err);
 	}
 	db_abort(txn);
 	return got < 0 ? -1 : 0;

@@ -242,10 +242,3 @@ void store_jobs_tell(struct store_jobs *s, struct store_guest *guest)
 		s->o.tallied(s->o.ctx, &guest->id, t);
 	guest->tally = (struct store_tally){0};
 }
-
-bool store_jobs_give_way(struct store_jobs *s)
-{
-	if (s->collecting)
-		atomic_store(&s->stop, true);
-	return s->collecting;
-}

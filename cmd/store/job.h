@@ -81,8 +81,6 @@ struct store_job {
 
 /* The guest that made the call. */
 struct store_guest *store_job_guest(const struct store_job *job);
-/* If gc is running, asks it to end soon, and returns true: the peer must try again later. */
-bool store_jobs_give_way(struct store_jobs *jobs);
 /* Reports the guest's requests that were counted instead of logged, and resets the counts. */
 void store_jobs_tell(struct store_jobs *jobs, struct store_guest *guest);
 

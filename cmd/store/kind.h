@@ -5,11 +5,17 @@
 #ifndef FDUMP_CMD_STORE_KIND_H
 #define FDUMP_CMD_STORE_KIND_H
 
+#include <pthread.h>
+
 #include "cmd/store/store.h"
+#include "lib/buf.h"
+#include "lib/err.h"
+#include "lib/mutex.h"
 #include "lib/seal.h"
 
 struct store_kind {
 	size_t size; /* of the kind's own struct */
+	/* NULL: nothing to do. */
 	void (*init)(struct store *store);
 	/* Begins to open the store in .mode. NULL: .open does all of it. */
 	int (*open_start)(struct store *store, struct err *err);
@@ -19,7 +25,7 @@ struct store_kind {
 	void (*cancel)(struct store *store);
 	/* If there is .open_start, also called while the store is being opened. */
 	void (*close)(struct store *store);
-	/* Frees the struct itself. */
+	/* Frees the struct itself. NULL: free(3) does. */
 	void (*free)(struct store *store);
 	int (*about)(struct store *store, struct store_about *about, struct err *err);
 	/* May be called again for another run: then waits first until all that was put has
@@ -31,10 +37,9 @@ struct store_kind {
 	int (*put)(
 		struct store *store, struct store_parcel *parcel, int64_t wait_ms, struct err *err);
 	int (*settle)(struct store *store, uint64_t *stored, struct err *err);
-	int (*commit_start)(struct store *store, const uint8_t *record, size_t len,
-		const struct store_receipt *first, struct err *err);
-	int (*commit_wait)(struct store *store, int64_t wait_ms, struct store_receipt *receipt,
-		struct buf *missing, struct err *err);
+	/* Commits .record, and waits until that is done, or all has failed: see .commit, .failed.
+	 * Returns 0, also if it is neither within wait_ms; -1 with err set. */
+	int (*commit_wait)(struct store *store, int64_t wait_ms, struct err *err);
 	int (*dumps)(struct store *store, const struct store_filter *filter, store_each_dump *each,
 		void *ctx, struct err *err);
 	int (*hold)(struct store *store, const uint8_t *dump, struct buf *record,
@@ -53,6 +58,8 @@ struct store_kind {
 		struct store_checked *result, struct err *err);
 };
 
+enum store_commit_state { COMMIT_NONE, COMMIT_WANTED, COMMIT_RUNNING, COMMIT_DONE };
+
 /* Every kind's own struct begins with this. */
 struct store {
 	const struct store_kind *kind;
@@ -65,8 +72,23 @@ struct store {
 	char agent[STORE_NAME_MAX + 1], backup[STORE_NAME_MAX + 1];
 	uint8_t domain[STORE_DOMAIN_LEN], base[STORE_DUMP_ID];
 	uint8_t uid[STORE_UID_LEN], public[SEAL_SIGN_LEN];
-	const uint8_t *record; /* of the commit in progress, or NULL */
-	size_t record_len;
+	bool committing; /* a commit has begun, and its result was not returned yet */
+	bool abandoned;  /* a thread hangs in it: its memory can't be freed */
+	/* To commit; copies, as the caller may give up waiting. */
+	struct buf record;
+	bool has_first;
+	struct store_receipt first; /* of another store */
+	/* What a kind's threads share with its callers; store_close resets it. */
+	struct mutex lock; /* guards all below */
+	pthread_cond_t change;
+	bool failed; /* with .why: every call fails until it is opened again */
+	struct err why;
+	uint64_t stored; /* bytes that were new */
+	enum store_commit_state commit;
+	int answer; /* of a commit that is done: as of store_commit_wait */
+	struct err commit_why;
+	struct store_receipt receipt;
+	struct buf missing;
 };
 
 extern const struct store_kind store_local, store_remote;

@@ -64,9 +64,9 @@ int engine_same_record(struct engine *s, const uint8_t *id, const struct store_d
 	return ret;
 }
 
-/* Reads a dump's block, and follows it if gc moves it in the meantime. Returns 0; 1: no such dump;
- * UNREADABLE; -1 with err set. */
-enum { UNREADABLE = 2 };
+/* Reads a dump's block, and follows it if gc moves it in the meantime. Returns READABLE; GONE: no
+ * such dump (any more); UNREADABLE; -1 with err set. */
+enum { READABLE, GONE, UNREADABLE };
 static int follow(struct engine *s, const uint8_t *id, struct buf *payload, struct store_entry *e,
 	struct err *err)
 {
@@ -90,7 +90,8 @@ static int follow(struct engine *s, const uint8_t *id, struct buf *payload, stru
 	return 0;
 }
 
-int engine_is_readable(struct engine *s, const uint8_t *id, struct err *err)
+/* The same without its content. */
+static int look(struct engine *s, const uint8_t *id, struct err *err)
 {
 	struct store_entry e;
 	struct buf payload = {.max = PACK_BLOCK_VOLUME_MAX};
@@ -98,7 +99,7 @@ int engine_is_readable(struct engine *s, const uint8_t *id, struct err *err)
 
 	got = follow(s, id, &payload, &e, err);
 	buf_fini(&payload);
-	return got == UNREADABLE ? 0 : got == 0 ? 1 : got < 0 ? -1 : ENGINE_GONE;
+	return got;
 }
 
 int engine_hold(struct engine *s, const uint8_t *dump, struct buf *record,
@@ -393,11 +394,11 @@ int engine_check_dump(void *ctx, const struct store_entry *e, struct err *err)
 	struct engine_check *c = ctx;
 	struct whole w = {.store = c->store, .check = c};
 	struct err why = {0};
-	int readable = engine_is_readable(c->store, e->dump.id, err), got = 1;
+	int seen = look(c->store, e->dump.id, err), got = 1;
 
-	if (readable < 0)
+	if (seen < 0)
 		return -1;
-	if (readable == 1 && e->record != NULL) {
+	if (seen == READABLE && e->record != NULL) {
 		if (db_begin(c->store->db, false, &w.txn, err) != 0)
 			return -1;
 		got = is_whole(&w, &e->dump, &why);
@@ -408,12 +409,12 @@ int engine_check_dump(void *ctx, const struct store_entry *e, struct err *err)
 		return 1;
 	}
 	/* Perhaps it was deleted in the meantime, and gc has collected its chunks. */
-	if (got != 0 && readable != ENGINE_GONE)
-		readable = engine_is_readable(c->store, e->dump.id, err);
-	if (readable < 0)
+	if (got != 0 && seen != GONE)
+		seen = look(c->store, e->dump.id, err);
+	if (seen < 0)
 		return -1;
 	c->result->dumps++;
-	if (got == 0 || readable == ENGINE_GONE)
+	if (got == 0 || seen == GONE)
 		return 0;
 	if (got < 0 && why.code != ERR_FORMAT && why.code != ERR_DAMAGE &&
 		why.code != ERR_NOTFOUND) {
@@ -422,8 +423,8 @@ int engine_check_dump(void *ctx, const struct store_entry *e, struct err *err)
 	}
 	c->result->incomplete++;
 	c->problem(c->ctx, e,
-		readable ? "incomplete: chunks are missing or damaged"
-			 : "its record can't be read");
+		seen == READABLE ? "incomplete: chunks are missing or damaged"
+				 : "its record can't be read");
 	return 0;
 }
 

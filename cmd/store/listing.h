@@ -13,11 +13,6 @@
 struct buf;
 struct db_txn;
 
-/* Whether a dump's record can be read from its volume. Returns 1; 0: it can't; ENGINE_GONE: no such
- * dump (any more); -1 with err set. */
-enum { ENGINE_GONE = 2 };
-int engine_is_readable(struct engine *s, const uint8_t *id, struct err *err);
-
 /* Compares a record with that of the dump in this row. Returns 0: the dump's record can't be read;
  * 1: they are equal, and the receipt is set; -1: they differ. */
 int engine_same_record(struct engine *s, const uint8_t *id, const struct store_dump_row *row,

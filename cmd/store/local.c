@@ -22,29 +22,17 @@
 #define QUEUE_BYTES (4u << 20) /* bytes of the queue */
 #define CLOSE_MS    5000       /* time for the thread to end */
 
-enum commit_state { COMMIT_NONE, COMMIT_WANTED, COMMIT_RUNNING, COMMIT_DONE };
-
 struct local {
 	struct store base;
 	struct engine *engine;
 	bool started; /* the thread, by the first store_begin */
 	pthread_t thread;
-	struct mutex lock; /* guards all below */
-	pthread_cond_t change;
+	/* Guarded by base.lock: */
 	struct store_parcel *parcels[QUEUE_SLOTS]; /* a ring */
 	size_t first, count, bytes;
 	bool putting;       /* the thread is working on a record that has left the ring */
 	bool closing, over; /* over: the thread has ended */
-	bool failed;
-	struct err why;
-	uint64_t stored, taken; /* bytes that were new; records done, to see progress */
-	/* The commit. */
-	enum commit_state commit;
-	struct buf record; /* a copy, as the caller may give up waiting */
-	int64_t time;
-	int answer;
-	struct store_receipt receipt;
-	struct buf missing;
+	uint64_t taken;     /* records done, to see progress */
 };
 
 /* --- the thread ----------------------------------------------------------- */
@@ -66,85 +54,77 @@ static void put_next(struct local *l)
 	struct err why = {0};
 	int ret;
 
-	assert(mutex_held(&l->lock) && !l->putting);
+	assert(mutex_held(&l->base.lock) && !l->putting);
 	assert(l->count > 0 && l->count <= QUEUE_SLOTS && l->first < QUEUE_SLOTS);
 	l->first = (l->first + 1) % QUEUE_SLOTS;
 	l->count--;
 	l->putting = true;
-	mutex_unlock(&l->lock);
+	mutex_unlock(&l->base.lock);
 	ret = engine_put(l->engine, l->base.run.agent, l->base.run.domain, p->bytes, p->len, &why);
-	mutex_lock(&l->lock);
+	mutex_lock(&l->base.lock);
 	l->putting = false;
 	l->taken++;
 	assert(l->bytes >= p->len);
 	l->bytes -= p->len;
 	if (ret == 0)
-		l->stored += p->len;
+		l->base.stored += p->len;
 	if (ret < 0) {
-		l->failed = true;
-		l->why = why;
+		l->base.failed = true;
+		l->base.why = why;
 		drop_all(l);
 	}
 	store_parcel_unref(p);
-	pthread_cond_broadcast(&l->change);
+	pthread_cond_broadcast(&l->base.change);
 }
 
+/* Anyone who may write to the directory could forge the time, so the receipt is not checked. */
 static void commit(struct local *l)
 {
+	int64_t time = l->base.has_first ? l->base.first.time : STORE_NOW;
 	struct err why = {0};
 	int ret;
 
-	assert(mutex_held(&l->lock) && l->commit == COMMIT_WANTED && l->count == 0);
-	l->commit = COMMIT_RUNNING;
-	mutex_unlock(&l->lock);
-	ret = engine_commit(
-		l->engine, l->record.data, l->record.len, l->time, &l->receipt, &l->missing, &why);
-	mutex_lock(&l->lock);
-	assert(l->commit == COMMIT_RUNNING);
-	l->answer = ret;
-	l->commit = COMMIT_DONE;
+	assert(mutex_held(&l->base.lock) && l->base.commit == COMMIT_WANTED && l->count == 0);
+	l->base.commit = COMMIT_RUNNING;
+	mutex_unlock(&l->base.lock);
+	ret = engine_commit(l->engine, l->base.record.data, l->base.record.len, time,
+		&l->base.receipt, &l->base.missing, &why);
+	mutex_lock(&l->base.lock);
+	assert(l->base.commit == COMMIT_RUNNING);
+	l->base.answer = ret;
+	l->base.commit = COMMIT_DONE;
 	if (ret < 0)
-		l->why = why;
-	pthread_cond_broadcast(&l->change);
+		l->base.commit_why = why;
+	pthread_cond_broadcast(&l->base.change);
 }
 
 static void *run_thread(void *store)
 {
 	struct local *l = store;
 
-	mutex_lock(&l->lock);
+	mutex_lock(&l->base.lock);
 	while (!l->closing)
 		if (l->count > 0)
 			put_next(l);
-		else if (l->commit == COMMIT_WANTED && !l->failed)
+		else if (l->base.commit == COMMIT_WANTED && !l->base.failed)
 			commit(l);
 		else
-			mutex_wait(&l->lock, &l->change);
+			mutex_wait(&l->base.lock, &l->base.change);
 	l->over = true;
-	pthread_cond_broadcast(&l->change);
-	mutex_unlock(&l->lock);
+	pthread_cond_broadcast(&l->base.change);
+	mutex_unlock(&l->base.lock);
 	return NULL;
 }
 
 /* --- life ----------------------------------------------------------------- */
-
-static void local_init(struct store *s)
-{
-	struct local *l = (struct local *)s;
-
-	mutex_init(&l->lock);
-	pthread_cond_init(&l->change, NULL);
-	buf_init(&l->record, STORE_DUMP_MAX);
-	buf_init(&l->missing, (size_t)STORE_MISSING_MAX * STORE_ID_LEN);
-}
 
 static int local_open(struct store *s, int64_t wait_ms, struct err *err)
 {
 	struct local *l = (struct local *)s;
 	const struct engine_wait wait = {s->access.wait_sec, s->access.waits, s->access.ctx};
 
-	(void)wait_ms;         /* access.wait_sec (--lock-wait) applies instead */
-	if (l->engine != NULL) /* it was abandoned by local_close */
+	(void)wait_ms; /* access.wait_sec (--lock-wait) applies instead */
+	if (s->abandoned)
 		return err_set(err, ERR_FAILED, "%s: still busy with an earlier call", s->name);
 	l->engine = engine_open(
 		s->name, s->mode == STORE_WRITE ? ENGINE_WRITE : ENGINE_READ, &wait, err);
@@ -163,36 +143,22 @@ static void local_close(struct store *s)
 	int ret = 0;
 	bool over;
 
-	mutex_lock(&l->lock);
+	mutex_lock(&l->base.lock);
 	l->closing = true;
 	drop_all(l);
-	pthread_cond_broadcast(&l->change);
+	pthread_cond_broadcast(&l->base.change);
 	while (l->started && !l->over && ret == 0)
-		ret = mutex_wait_until(&l->lock, &l->change, until);
+		ret = mutex_wait_until(&l->base.lock, &l->base.change, until);
 	over = !l->started || l->over;
-	mutex_unlock(&l->lock);
+	mutex_unlock(&l->base.lock);
+	s->abandoned = !over;
 	if (!over)
 		return;
 	if (l->started)
 		pthread_join(l->thread, NULL);
 	engine_close(l->engine);
 	l->engine = NULL;
-	l->started = l->closing = l->over = l->failed = false;
-	l->stored = 0;
-	l->commit = COMMIT_NONE;
-	buf_fini(&l->missing);
-	buf_fini(&l->record);
-}
-
-static void local_free(struct store *s)
-{
-	struct local *l = (struct local *)s;
-
-	if (l->engine != NULL)
-		return;
-	pthread_cond_destroy(&l->change);
-	mutex_fini(&l->lock);
-	free(l);
+	l->started = l->closing = l->over = false;
 }
 
 static int local_about(struct store *s, struct store_about *about, struct err *err)
@@ -204,7 +170,7 @@ static int local_about(struct store *s, struct store_about *about, struct err *e
 
 static bool fits(const struct local *l, size_t len)
 {
-	assert(mutex_held(&l->lock));
+	assert(mutex_held(&l->base.lock));
 	return l->count == 0 || (l->count < QUEUE_SLOTS && l->bytes + len <= QUEUE_BYTES);
 }
 
@@ -214,11 +180,11 @@ static int local_put(struct store *s, struct store_parcel *p, int64_t wait_ms, s
 	int64_t end = uptime_ms() + wait_ms;
 	int ret = STORE_TAKEN;
 
-	mutex_lock(&l->lock);
-	while (!l->failed && !fits(l, p->len) && uptime_ms() < end)
-		mutex_wait_until(&l->lock, &l->change, end);
-	if (l->failed) {
-		*err = l->why;
+	mutex_lock(&l->base.lock);
+	while (!l->base.failed && !fits(l, p->len) && uptime_ms() < end)
+		mutex_wait_until(&l->base.lock, &l->base.change, end);
+	if (l->base.failed) {
+		*err = l->base.why;
 		ret = -1;
 	} else if (!fits(l, p->len)) {
 		ret = STORE_NO_ROOM;
@@ -226,9 +192,9 @@ static int local_put(struct store *s, struct store_parcel *p, int64_t wait_ms, s
 		assert(l->count < QUEUE_SLOTS);
 		l->parcels[(l->first + l->count++) % QUEUE_SLOTS] = store_parcel_ref(p);
 		l->bytes += p->len;
-		pthread_cond_broadcast(&l->change);
+		pthread_cond_broadcast(&l->base.change);
 	}
-	mutex_unlock(&l->lock);
+	mutex_unlock(&l->base.lock);
 	return ret;
 }
 
@@ -240,22 +206,22 @@ static int settle(struct local *l, uint64_t *stored, struct err *err)
 	uint64_t taken;
 	int ret = 0;
 
-	mutex_lock(&l->lock);
+	mutex_lock(&l->base.lock);
 	taken = l->taken;
-	while (!l->failed && (l->count > 0 || l->putting) && uptime_ms() - moved < patience) {
-		mutex_wait_until(&l->lock, &l->change, moved + patience);
+	while (!l->base.failed && (l->count > 0 || l->putting) && uptime_ms() - moved < patience) {
+		mutex_wait_until(&l->base.lock, &l->base.change, moved + patience);
 		if (l->taken != taken)
 			moved = uptime_ms();
 		taken = l->taken;
 	}
-	if (l->failed) {
-		*err = l->why;
+	if (l->base.failed) {
+		*err = l->base.why;
 		ret = -1;
 	} else if (l->count > 0 || l->putting) {
 		ret = err_set(err, ERR_TIMEOUT, "it made no progress");
 	}
-	*stored = l->stored;
-	mutex_unlock(&l->lock);
+	*stored = l->base.stored;
+	mutex_unlock(&l->base.lock);
 	return ret;
 }
 
@@ -304,54 +270,16 @@ static int local_settle(struct store *s, uint64_t *stored, struct err *err)
 	return settle(l, stored, err) != 0 ? -1 : engine_flush(l->engine, err);
 }
 
-/* Anyone who may write to the directory could forge the time, so the receipt is not checked. */
-static int local_commit_start(struct store *s, const uint8_t *record, size_t len,
-	const struct store_receipt *first, struct err *err)
+static int local_commit_wait(struct store *s, int64_t wait_ms, struct err *err)
 {
-	struct local *l = (struct local *)s;
-	int ret = 0;
-
-	mutex_lock(&l->lock);
-	assert(l->commit == COMMIT_NONE || l->commit == COMMIT_DONE);
-	buf_clear(&l->record);
-	if (l->failed) {
-		*err = l->why;
-		ret = -1;
-	} else if (buf_add(&l->record, record, len, err) != 0) {
-		ret = -1;
-	} else {
-		l->commit = COMMIT_WANTED;
-		l->time = first != NULL ? first->time : STORE_NOW;
-		buf_clear(&l->missing);
-		pthread_cond_broadcast(&l->change);
-	}
-	mutex_unlock(&l->lock);
-	return ret;
-}
-
-static int local_commit_wait(struct store *s, int64_t wait_ms, struct store_receipt *receipt,
-	struct buf *missing, struct err *err)
-{
-	struct local *l = (struct local *)s;
 	int64_t end = uptime_ms() + wait_ms;
-	int ret = STORE_PENDING;
 
-	mutex_lock(&l->lock);
-	while (!l->failed && l->commit != COMMIT_DONE && uptime_ms() < end)
-		mutex_wait_until(&l->lock, &l->change, end);
-	if (l->failed || l->commit == COMMIT_DONE) {
-		ret = l->failed ? -1 : l->answer;
-		l->commit = COMMIT_NONE;
-	}
-	if (ret < 0)
-		*err = l->why;
-	if (ret == STORE_COMMITTED)
-		*receipt = l->receipt;
-	if (ret == STORE_MISSING && missing != NULL &&
-		buf_add(missing, l->missing.data, l->missing.len, err) != 0)
-		ret = -1;
-	mutex_unlock(&l->lock);
-	return ret;
+	(void)err;
+	mutex_lock(&s->lock);
+	while (!s->failed && s->commit != COMMIT_DONE && uptime_ms() < end)
+		mutex_wait_until(&s->lock, &s->change, end);
+	mutex_unlock(&s->lock);
+	return 0;
 }
 
 /* --- reading and operators ------------------------------------------------- */
@@ -416,16 +344,13 @@ static int local_check(struct store *s, enum store_check what, store_problem *pr
 
 const struct store_kind store_local = {
 	.size = sizeof(struct local),
-	.init = local_init,
 	.open = local_open,
 	.close = local_close,
-	.free = local_free,
 	.about = local_about,
 	.begin = local_begin,
 	.have = local_have,
 	.put = local_put,
 	.settle = local_settle,
-	.commit_start = local_commit_start,
 	.commit_wait = local_commit_wait,
 	.dumps = local_dumps,
 	.hold = local_hold,

@@ -146,8 +146,9 @@ static int work_begin(struct store_job *job)
 /* If gc is running, asks it to end soon, fails the call, and returns true. */
 static bool is_collecting(struct store_job *job)
 {
-	if (!store_jobs_give_way(job->jobs))
+	if (!job->jobs->collecting)
 		return false;
+	atomic_store(&job->jobs->stop, true);
 	store_job_failf(job, ERR_BUSY, "the store collects garbage; try again in a moment");
 	return true;
 }

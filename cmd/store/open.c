@@ -57,8 +57,7 @@ static int make_folders(const char *path, bool *made, struct err *err)
 				 O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)) < 0 ||
 			fs_own(fd, dir) != 0)
 			ret = err_errno(err, errno, "%s/%s", path, names[i]);
-		if (fd >= 0)
-			close(fd);
+		fs_close(fd);
 	}
 	close(dir);
 	return ret;
@@ -214,6 +213,8 @@ static int recover_volume(struct engine *s, struct db_txn *txn, uint32_t number,
 	return got;
 }
 
+/* Recovers the tails of volumes, removes leftovers, finds the current volume, and lists missing and
+ * cut volumes in s->cut. */
 static int recover_all(struct engine *s, struct err *err)
 {
 	struct store_at at = {.len = 0};
@@ -258,18 +259,6 @@ static int mark_lost(struct engine *s, enum store_table table, struct err *err)
 			return -1;
 	}
 	return 0;
-}
-
-/* Recovers the tails of volumes, removes leftovers, finds the current volume, and lists missing and
- * cut volumes in s->cut. */
-static int recover(struct engine *s, struct err *err)
-{
-	if (recover_all(s, err) != 0)
-		return -1;
-	return s->cut.len > 0 && (mark_lost(s, STORE_CHUNKS, err) != 0 ||
-					 mark_lost(s, STORE_DUMPS, err) != 0)
-		       ? -1
-		       : 0;
 }
 
 /* --- opening -------------------------------------------------------------- */
@@ -333,7 +322,11 @@ static int open_writer(struct engine *s, struct err *err)
 	s->block = malloc(PACK_BLOCK_HEADER + PACK_BLOCK_VOLUME_MAX);
 	if (s->pending == NULL || s->slots == NULL || s->block == NULL)
 		return err_set(err, ERR_NOMEM, "out of memory");
-	return recover(s, err);
+	if (recover_all(s, err) != 0)
+		return -1;
+	if (s->cut.len == 0)
+		return 0;
+	return mark_lost(s, STORE_CHUNKS, err) == 0 ? mark_lost(s, STORE_DUMPS, err) : -1;
 }
 
 struct engine *engine_open(
@@ -387,12 +380,9 @@ void engine_close(struct engine *s)
 	buf_fini(&s->cut);
 	store_volume_close(&s->current);
 	store_volumes_fini(&s->reading);
-	if (s->volumes >= 0)
-		close(s->volumes);
-	if (s->dir >= 0)
-		close(s->dir);
-	if (s->lock_fd >= 0)
-		close(s->lock_fd); /* and with it all locks */
+	fs_close(s->volumes);
+	fs_close(s->dir);
+	fs_close(s->lock_fd); /* and with it all locks */
 	seal_wipe(s->secret, sizeof s->secret);
 	mutex_fini(&s->writer);
 	mutex_fini(&s->lock);

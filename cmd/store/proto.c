@@ -98,31 +98,6 @@ const struct cbormap_field store_result_fields[] = {
 	{0},
 };
 
-int store_entry_put(struct buf *out, const struct store_entry *e, struct err *err)
-{
-	size_t room = 9 * (size_t)CBOR_HEAD_MAX + SEAL_SIG_LEN + STORE_DUMP_ID + e->record_len;
-	uint8_t *to = buf_room(out, room, err);
-	struct cbor_out o;
-
-	if (to == NULL)
-		return -1;
-	cbor_out_init(&o, to, room);
-	cbor_put_array(&o, 8);
-	cbor_put_uint(&o, e->seq);
-	cbor_put_int(&o, e->committed);
-	cbor_put_int(&o, e->lock);
-	cbor_put_bool(&o, e->damaged);
-	cbor_put_bool(&o, e->copied);
-	cbor_put_bytes(&o, e->receipt.signature, SEAL_SIG_LEN);
-	cbor_put_bytes(&o, e->dump.id, STORE_DUMP_ID);
-	if (e->record != NULL)
-		cbor_put_bytes(&o, e->record, e->record_len);
-	else
-		cbor_put_null(&o);
-	buf_took(out, cbor_out_len(&o));
-	return 0;
-}
-
 #define ENTRY(member) CBORMAP_IN(struct store_entry, member)
 
 enum { ENTRY_ID = 6, ENTRY_RECORD, ENTRY_ITEMS };
@@ -137,6 +112,28 @@ static const struct cbormap_field entry_items[] = {
 	[ENTRY_RECORD] = {.key = "record", .type = CBORMAP_ANY}, /* bytes, or null */
 	[ENTRY_ITEMS] = {0},
 };
+
+int store_entry_put(struct buf *out, const struct store_entry *e, struct err *err)
+{
+	size_t room = 9 * (size_t)CBOR_HEAD_MAX + SEAL_SIG_LEN + STORE_DUMP_ID + e->record_len;
+	uint8_t *to = buf_room(out, room, err);
+	const struct cbormap_field *i;
+	struct cbor_out o;
+
+	if (to == NULL)
+		return -1;
+	cbor_out_init(&o, to, room);
+	cbor_put_array(&o, ENTRY_ITEMS);
+	for (i = entry_items; i < entry_items + ENTRY_ID; i++)
+		cbormap_put_item(&o, i, (const uint8_t *)e + i->at);
+	cbor_put_bytes(&o, e->dump.id, STORE_DUMP_ID);
+	if (e->record != NULL)
+		cbor_put_bytes(&o, e->record, e->record_len);
+	else
+		cbor_put_null(&o);
+	buf_took(out, cbor_out_len(&o));
+	return 0;
+}
 
 int store_entry_next(struct cbor_in *in, const uint8_t uid[STORE_UID_LEN], struct store_entry *e,
 	struct err *err)

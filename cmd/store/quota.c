@@ -167,9 +167,10 @@ int64_t engine_min_age(struct engine *s)
 	return age;
 }
 
-/* An agent's quota. own: from the store's file, or ENGINE_QUOTA_NONE. */
-static uint64_t quota_of(struct engine *s, const char *agent, size_t len, uint64_t own)
+/* An agent's quota. Call with s->writer held. */
+static uint64_t quota_of(struct engine *s, const char *agent, size_t len)
 {
+	const struct engine_quota *own = find(s, agent, len);
 	const struct engine_agent_quota *q;
 	uint64_t bytes;
 	size_t count, i;
@@ -177,7 +178,7 @@ static uint64_t quota_of(struct engine *s, const char *agent, size_t len, uint64
 	mutex_lock(&s->lock);
 	q = (const struct engine_agent_quota *)(const void *)s->limit_quotas.data;
 	count = s->limit_quotas.len / sizeof *q;
-	bytes = own != ENGINE_QUOTA_NONE ? own : s->limit_quota;
+	bytes = own != NULL && own->bytes != ENGINE_QUOTA_NONE ? own->bytes : s->limit_quota;
 	for (i = 0; i < count; i++)
 		if (strlen(q[i].agent) == len && memcmp(q[i].agent, agent, len) == 0)
 			bytes = q[i].bytes;
@@ -272,7 +273,7 @@ int engine_uses(struct engine *s, engine_each_use *each, void *ctx, struct err *
 	q = quotas_of(s, &count);
 	for (i = 0; i < count && got == 0; i++) {
 		struct engine_use use = {q[i].agent, q[i].dumps, q[i].used,
-			quota_of(s, q[i].agent, strlen(q[i].agent), q[i].bytes)};
+			quota_of(s, q[i].agent, strlen(q[i].agent))};
 
 		got = each(ctx, &use, err);
 	}
@@ -306,8 +307,7 @@ int engine_quota_get(
 
 	if (!mutex_trylock(&s->writer))
 		return 1;
-	q = find(s, agent, len);
-	*quota = quota_of(s, agent, len, q != NULL ? q->bytes : ENGINE_QUOTA_NONE);
+	*quota = quota_of(s, agent, len);
 	if (*quota != ENGINE_QUOTA_NONE) {
 		q = counted(s, agent, len, err);
 		got = q != NULL ? 0 : -1;
@@ -320,8 +320,8 @@ int engine_quota_get(
 int engine_quota_take(struct engine *s, const char *agent, size_t agent_len, uint32_t domain,
 	uint64_t more, struct err *err)
 {
-	struct engine_quota *q = find(s, agent, agent_len);
-	uint64_t bytes = quota_of(s, agent, agent_len, q != NULL ? q->bytes : ENGINE_QUOTA_NONE);
+	uint64_t bytes = quota_of(s, agent, agent_len);
+	struct engine_quota *q;
 
 	assert(mutex_held(&s->writer));
 	if (bytes == ENGINE_QUOTA_NONE)

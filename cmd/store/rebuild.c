@@ -160,8 +160,7 @@ static int swap(const char *fresh, const char *index, int dir, int lock_fd, cons
 	char old[ENGINE_PATH_MAX];
 
 	engine_path(old, path, OLD);
-	if (fd >= 0)
-		close(fd);
+	fs_close(fd);
 	if (got != 0 || engine_lock_byte(lock_fd, F_WRLCK, 3, NULL, path, err) != 0)
 		return -1;
 	if (renameat2(AT_FDCWD, fresh, AT_FDCWD, index, RENAME_EXCHANGE) == 0) {
@@ -198,8 +197,7 @@ static int check_store(const char *path, const char *volumes, struct err *err)
 		 (fd < 0 || list_volumes(fd, &numbers, NULL) != 0 || numbers.len == 0))
 		got = engine_is_none(path, err);
 	buf_fini(&numbers);
-	if (fd >= 0)
-		close(fd);
+	fs_close(fd);
 	return got;
 }
 
@@ -408,11 +406,8 @@ int engine_rebuild(const char *path, const struct engine_wait *wait, engine_ask_
 		got = check(&r, path, wait, err);
 out:
 	buf_fini(&r.old);
-	if (r.volumes >= 0)
-		close(r.volumes);
-	if (dir >= 0)
-		close(dir);
-	if (fd >= 0)
-		close(fd);
+	fs_close(r.volumes);
+	fs_close(dir);
+	fs_close(fd);
 	return got;
 }

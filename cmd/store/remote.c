@@ -30,10 +30,6 @@ static void remote_init(struct store *s)
 	size_t i;
 
 	rpc_deny_init(&r->deny);
-	mutex_init(&r->lock);
-	pthread_cond_init(&r->change, NULL);
-	buf_init(&r->record, STORE_DUMP_MAX);
-	buf_init(&r->missing, (size_t)STORE_MISSING_MAX * STORE_ID_LEN);
 	for (i = 0; i < STORE_REMOTE_AHEAD; i++)
 		clear_ahead(r, &r->aheads[i]);
 }
@@ -110,14 +106,14 @@ static void about_done(void *arg, const struct rpc_client_answer *answer)
 {
 	struct remote *r = arg;
 
-	mutex_lock(&r->lock);
+	mutex_lock(&r->base.lock);
 	r->greeted = true;
 	if (answer->err != NULL)
 		r->open_why = *answer->err;
 	else
 		read_about(&r->is, answer->reply, answer->reply_len, &r->open_why);
-	pthread_cond_broadcast(&r->change);
-	mutex_unlock(&r->lock);
+	pthread_cond_broadcast(&r->base.change);
+	mutex_unlock(&r->base.lock);
 }
 
 /* Dials, and asks for the store's identity; remote_open waits for the answer. */
@@ -149,11 +145,11 @@ static bool wait_greeted(struct remote *r, int64_t until_ms)
 {
 	bool greeted;
 
-	mutex_lock(&r->lock);
+	mutex_lock(&r->base.lock);
 	while (!r->greeted && uptime_ms() < until_ms)
-		mutex_wait_until(&r->lock, &r->change, until_ms);
+		mutex_wait_until(&r->base.lock, &r->base.change, until_ms);
 	greeted = r->greeted;
-	mutex_unlock(&r->lock);
+	mutex_unlock(&r->base.lock);
 	return greeted;
 }
 
@@ -226,11 +222,11 @@ static void remote_close(struct store *s)
 	bool idle;
 	size_t i;
 
-	mutex_lock(&r->lock);
-	idle = s->open && r->puts == 0 && !r->failed;
+	mutex_lock(&r->base.lock);
+	idle = s->open && r->puts == 0 && !r->base.failed;
 	for (i = 0; i < STORE_REMOTE_AHEAD; i++)
 		idle &= !r->aheads[i].used || r->aheads[i].done;
-	mutex_unlock(&r->lock);
+	mutex_unlock(&r->base.lock);
 	/* If nothing is in flight, the connection can end in order. */
 	memcpy(params.run, r->run_id, sizeof params.run);
 	if (!idle)
@@ -243,24 +239,6 @@ static void remote_close(struct store *s)
 	assert(r->puts == 0 && r->bytes == 0);
 	for (i = 0; i < STORE_REMOTE_AHEAD; i++)
 		clear_ahead(r, &r->aheads[i]);
-	r->failed = false;
-	r->stored = 0;
-	r->commit = COMMIT_NONE;
-	buf_fini(&r->record);
-	buf_fini(&r->missing);
-}
-
-static void remote_free(struct store *s)
-{
-	struct remote *r = (struct remote *)s;
-	size_t i;
-
-	for (i = 0; i < STORE_REMOTE_AHEAD; i++)
-		buf_fini(&r->aheads[i].record);
-	pthread_cond_destroy(&r->change);
-	mutex_fini(&r->lock);
-	rpc_deny_fini(&r->deny);
-	free(r);
 }
 
 /* --- reading --------------------------------------------------------------- */
@@ -359,7 +337,7 @@ static void ahead_done(void *arg, const struct rpc_client_answer *answer)
 	struct ahead *a = arg;
 	struct remote *r = a->remote;
 
-	mutex_lock(&r->lock);
+	mutex_lock(&r->base.lock);
 	if (answer->err != NULL) {
 		a->ret = -1;
 		a->why = *answer->err;
@@ -373,15 +351,15 @@ static void ahead_done(void *arg, const struct rpc_client_answer *answer)
 		}
 	}
 	a->done = true;
-	pthread_cond_broadcast(&r->change);
-	mutex_unlock(&r->lock);
+	pthread_cond_broadcast(&r->base.change);
+	mutex_unlock(&r->base.lock);
 }
 
 static struct ahead *find_ahead(struct remote *r, const uint8_t *domain, const uint8_t *id)
 {
 	size_t i;
 
-	assert(mutex_held(&r->lock));
+	assert(mutex_held(&r->base.lock));
 	for (i = 0; i < STORE_REMOTE_AHEAD; i++)
 		if (r->aheads[i].used && memcmp(r->aheads[i].id, id, STORE_ID_LEN) == 0 &&
 			memcmp(r->aheads[i].domain, domain, STORE_DOMAIN_LEN) == 0)
@@ -394,7 +372,7 @@ static struct ahead *take_slot(struct remote *r)
 {
 	struct ahead *a = &r->aheads[r->next_ahead];
 
-	assert(mutex_held(&r->lock) && r->next_ahead < STORE_REMOTE_AHEAD);
+	assert(mutex_held(&r->base.lock) && r->next_ahead < STORE_REMOTE_AHEAD);
 	if (a->used && !a->done)
 		return NULL;
 	r->next_ahead = (r->next_ahead + 1) % STORE_REMOTE_AHEAD;
@@ -418,20 +396,20 @@ static int remote_ahead(struct store *s, const uint8_t *domain, const uint8_t *i
 		struct ahead *a = NULL;
 		uint8_t mem[STORE_HAVE_PARAMS];
 
-		mutex_lock(&r->lock);
+		mutex_lock(&r->base.lock);
 		if (find_ahead(r, domain, id) == NULL && (a = take_slot(r)) != NULL) {
 			memcpy(a->domain, domain, sizeof a->domain);
 			memcpy(a->id, id, sizeof a->id);
 		}
-		mutex_unlock(&r->lock);
+		mutex_unlock(&r->base.lock);
 		if (a == NULL)
 			continue;
 		request.arg = a;
 		put_get_params(&request, mem, domain, id);
 		if (rpc_client_start(r->client, &request, err) == NULL) {
-			mutex_lock(&r->lock);
+			mutex_lock(&r->base.lock);
 			a->used = false;
-			mutex_unlock(&r->lock);
+			mutex_unlock(&r->base.lock);
 			return -1;
 		}
 	}
@@ -450,7 +428,7 @@ static int remote_get(
 	int ret;
 
 	buf_clear(out);
-	mutex_lock(&r->lock);
+	mutex_lock(&r->base.lock);
 	/* Another thread may take the slot while this one waits. */
 	while ((a = find_ahead(r, domain, id)) != NULL && !a->done)
 		store_remote_wait(r, INT64_MAX);
@@ -458,12 +436,12 @@ static int remote_get(
 		ret = a->ret == 0 ? buf_add(out, a->record.data, a->record.len, err) : 1;
 		a->used = false;
 		buf_fini(&a->record);
-		mutex_unlock(&r->lock);
+		mutex_unlock(&r->base.lock);
 		return ret;
 	}
 	if (a != NULL)
 		a->used = false;
-	mutex_unlock(&r->lock);
+	mutex_unlock(&r->base.lock);
 	put_get_params(&request, mem, domain, id);
 	ret = store_remote_call(r, &request, &reply, out, err);
 	if (ret == 0)
@@ -502,13 +480,11 @@ const struct store_kind store_remote = {
 	.open = remote_open,
 	.cancel = remote_cancel,
 	.close = remote_close,
-	.free = remote_free,
 	.about = remote_about,
 	.begin = store_remote_begin,
 	.have = store_remote_have,
 	.put = store_remote_put,
 	.settle = store_remote_settle,
-	.commit_start = store_remote_commit_start,
 	.commit_wait = store_remote_commit_wait,
 	.dumps = remote_dumps,
 	.hold = remote_hold,

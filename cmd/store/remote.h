@@ -10,7 +10,6 @@
 #ifndef FDUMP_CMD_STORE_REMOTE_H
 #define FDUMP_CMD_STORE_REMOTE_H
 
-#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -20,7 +19,6 @@
 #include "cmd/store/record.h"
 #include "lib/buf.h"
 #include "lib/err.h"
-#include "lib/mutex.h"
 #include "lib/name.h"
 #include "rpc/deny.h"
 
@@ -42,8 +40,6 @@ struct ahead {
 	struct err why;
 };
 
-enum commit_state { COMMIT_NONE, COMMIT_SETTLING, COMMIT_ASKED, COMMIT_DONE };
-
 struct remote {
 	struct store base;
 	char service[NAME_LEN_MAX + 1]; /* the store's name, without the port */
@@ -52,8 +48,7 @@ struct remote {
 	int64_t since_ms;             /* when it was dialled */
 	uint8_t host[STORE_HOST_LEN]; /* our own host id */
 	uint8_t run_id[STORE_RUN_LEN];
-	struct mutex lock; /* guards all below */
-	pthread_cond_t change;
+	/* Guarded by base.lock: */
 	int64_t lost_at; /* when a call first found that the connection is lost; 0: never */
 	uint64_t lost;   /* which one: so many were established before */
 	bool told;       /* `dials` has been called */
@@ -61,24 +56,14 @@ struct remote {
 	struct store_greeting is;
 	struct err open_why;
 	size_t puts, bytes; /* in flight */
-	bool failed;
-	struct err why;
-	uint64_t stored;
-	enum commit_state commit;
-	struct buf record;         /* to commit; a copy, as the caller may give up waiting */
-	struct store_params first; /* holds another store's receipt for the commit, or zeros */
-	int answer;
-	struct err commit_why;
-	struct store_receipt receipt;
-	struct buf missing;
 	struct ahead aheads[STORE_REMOTE_AHEAD];
 	size_t next_ahead; /* the slot to reuse next */
 };
 
 /* Tells the user that this store is waited for, and why. */
 void store_remote_tell_wait(struct remote *r);
-/* Waits for r->change, for a while, at the latest until `end`; tells the user if the connection is
- * lost. Call with r->lock held. */
+/* Waits for base.change, for a while, at the latest until `end`; tells the user if the connection
+ * is lost. Call with base.lock held. */
 void store_remote_wait(struct remote *r, int64_t end);
 /* As rpc_client_call; waits as above. */
 int store_remote_call(struct remote *r, const struct rpc_client_request *request, struct buf *reply,
@@ -104,9 +89,6 @@ int store_remote_have(struct store *s, const uint8_t *ids, size_t count, bool as
 int store_remote_put(
 	struct store *s, struct store_parcel *parcel, int64_t wait_ms, struct err *err);
 int store_remote_settle(struct store *s, uint64_t *stored, struct err *err);
-int store_remote_commit_start(struct store *s, const uint8_t *record, size_t len,
-	const struct store_receipt *first, struct err *err);
-int store_remote_commit_wait(struct store *s, int64_t wait_ms, struct store_receipt *receipt,
-	struct buf *missing, struct err *err);
+int store_remote_commit_wait(struct store *s, int64_t wait_ms, struct err *err);
 
 #endif

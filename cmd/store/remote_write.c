@@ -52,7 +52,7 @@ static bool is_lost(struct remote *r)
 	bool tell;
 
 	rpc_client_stats(r->client, &stats);
-	mutex_lock(&r->lock);
+	mutex_lock(&r->base.lock);
 	if (!stats.up && (r->lost_at == 0 || r->lost != stats.connections)) {
 		r->lost_at = now;
 		r->lost = stats.connections;
@@ -60,7 +60,7 @@ static bool is_lost(struct remote *r)
 	}
 	tell = !stats.up && !r->told && now - r->lost_at >= STORE_TELL_MS;
 	r->told |= tell;
-	mutex_unlock(&r->lock);
+	mutex_unlock(&r->base.lock);
 	if (tell)
 		store_remote_tell_wait(r);
 	return !stats.up;
@@ -70,11 +70,11 @@ void store_remote_wait(struct remote *r, int64_t end)
 {
 	int64_t until = uptime_ms() + LOOK_MS;
 
-	if (mutex_wait_until(&r->lock, &r->change, until < end ? until : end) == 0)
+	if (mutex_wait_until(&r->base.lock, &r->base.change, until < end ? until : end) == 0)
 		return;
-	mutex_unlock(&r->lock);
+	mutex_unlock(&r->base.lock);
 	is_lost(r);
-	mutex_lock(&r->lock);
+	mutex_lock(&r->base.lock);
 }
 
 struct call {
@@ -90,7 +90,7 @@ static void call_done(void *arg, const struct rpc_client_answer *answer)
 	struct call *c = arg;
 	struct remote *r = c->remote;
 
-	mutex_lock(&r->lock);
+	mutex_lock(&r->base.lock);
 	if (answer->err != NULL) {
 		c->why = *answer->err;
 	} else if (buf_add(c->reply, answer->reply, answer->reply_len, &c->why) == 0 &&
@@ -100,8 +100,8 @@ static void call_done(void *arg, const struct rpc_client_answer *answer)
 		buf_init(answer->blob, 0);
 	}
 	c->over = true;
-	pthread_cond_broadcast(&r->change);
-	mutex_unlock(&r->lock);
+	pthread_cond_broadcast(&r->base.change);
+	mutex_unlock(&r->base.lock);
 }
 
 int store_remote_call(struct remote *r, const struct rpc_client_request *request, struct buf *reply,
@@ -114,10 +114,10 @@ int store_remote_call(struct remote *r, const struct rpc_client_request *request
 	q.arg = &c;
 	if (rpc_client_start(r->client, &q, err) == NULL)
 		return -1;
-	mutex_lock(&r->lock);
+	mutex_lock(&r->base.lock);
 	while (!c.over) /* the client's patience ends it */
 		store_remote_wait(r, INT64_MAX);
-	mutex_unlock(&r->lock);
+	mutex_unlock(&r->base.lock);
 	if (c.why.code != ERR_NONE && err != NULL)
 		*err = c.why;
 	return c.why.code == ERR_NONE ? 0 : -1;
@@ -237,25 +237,25 @@ static void put_done(void *arg, const struct rpc_client_answer *answer)
 	if (failure == NULL &&
 		cbormap_read(&is, store_flag_fields, answer->reply, answer->reply_len, &why) != 0)
 		failure = &why;
-	mutex_lock(&r->lock);
+	mutex_lock(&r->base.lock);
 	assert(r->puts > 0 && r->bytes >= put->parcel->len);
 	r->puts--;
 	r->bytes -= put->parcel->len;
-	if (failure != NULL && !r->failed) {
-		r->failed = true;
-		r->why = *failure;
+	if (failure != NULL && !r->base.failed) {
+		r->base.failed = true;
+		r->base.why = *failure;
 	}
 	if (failure == NULL && !is)
-		r->stored += put->parcel->len;
-	pthread_cond_broadcast(&r->change);
-	mutex_unlock(&r->lock);
+		r->base.stored += put->parcel->len;
+	pthread_cond_broadcast(&r->base.change);
+	mutex_unlock(&r->base.lock);
 	store_parcel_unref(put->parcel);
 	free(put);
 }
 
 static bool has_room(const struct remote *r, size_t len)
 {
-	assert(mutex_held(&r->lock));
+	assert(mutex_held(&r->base.lock));
 	return r->puts == 0 ||
 	       (r->puts < STORE_REMOTE_PUTS && r->bytes + len <= STORE_REMOTE_WINDOW);
 }
@@ -266,11 +266,11 @@ static int take_room(struct remote *r, size_t len, int64_t wait_ms, struct err *
 	int64_t end = uptime_ms() + wait_ms;
 	int ret = STORE_TAKEN;
 
-	mutex_lock(&r->lock);
-	while (!r->failed && !has_room(r, len) && uptime_ms() < end)
+	mutex_lock(&r->base.lock);
+	while (!r->base.failed && !has_room(r, len) && uptime_ms() < end)
 		store_remote_wait(r, end);
-	if (r->failed) {
-		*err = r->why;
+	if (r->base.failed) {
+		*err = r->base.why;
 		ret = -1;
 	} else if (!has_room(r, len)) {
 		ret = STORE_NO_ROOM;
@@ -278,17 +278,17 @@ static int take_room(struct remote *r, size_t len, int64_t wait_ms, struct err *
 		r->puts++;
 		r->bytes += len;
 	}
-	mutex_unlock(&r->lock);
+	mutex_unlock(&r->base.lock);
 	return ret;
 }
 
 static void give_room(struct remote *r, size_t len)
 {
-	mutex_lock(&r->lock);
+	mutex_lock(&r->base.lock);
 	assert(r->puts > 0 && r->bytes >= len);
 	r->puts--;
 	r->bytes -= len;
-	mutex_unlock(&r->lock);
+	mutex_unlock(&r->base.lock);
 }
 
 int store_remote_put(struct store *s, struct store_parcel *parcel, int64_t wait_ms, struct err *err)
@@ -336,33 +336,16 @@ int store_remote_settle(struct store *s, uint64_t *stored, struct err *err)
 	struct remote *r = (struct remote *)s;
 	int ret = 0;
 
-	mutex_lock(&r->lock);
-	while (!r->failed && r->puts > 0) /* the client's patience ends each of them */
+	mutex_lock(&r->base.lock);
+	while (!r->base.failed && r->puts > 0) /* the client's patience ends each of them */
 		store_remote_wait(r, INT64_MAX);
-	if (r->failed) {
-		*err = r->why;
+	if (r->base.failed) {
+		*err = r->base.why;
 		ret = -1;
 	}
-	*stored = r->stored;
-	mutex_unlock(&r->lock);
+	*stored = r->base.stored;
+	mutex_unlock(&r->base.lock);
 	return ret;
-}
-
-int store_remote_commit_start(struct store *s, const uint8_t *record, size_t len,
-	const struct store_receipt *first, struct err *err)
-{
-	struct remote *r = (struct remote *)s;
-
-	assert(r->commit == COMMIT_NONE);
-	buf_clear(&r->record);
-	buf_clear(&r->missing);
-	if (buf_add(&r->record, record, len, err) != 0)
-		return -1;
-	r->first = (struct store_params){.size = 0};
-	if (first != NULL)
-		r->first.first = *first;
-	r->commit = COMMIT_SETTLING;
-	return 0;
 }
 
 /* Decodes the answer to a commit into .receipt or .missing. Returns as store_commit_wait. */
@@ -382,16 +365,17 @@ static int read_commit(struct remote *r, const struct rpc_client_answer *a, stru
 	if (is.missing) {
 		if (!a->has_blob || a->blob->len % STORE_ID_LEN != 0)
 			return err_set(err, ERR_FORMAT, "malformed answer to a commit");
-		return buf_add(&r->missing, a->blob->data, a->blob->len, err) == 0 ? STORE_MISSING
-										   : -1;
+		return buf_add(&r->base.missing, a->blob->data, a->blob->len, err) == 0
+			       ? STORE_MISSING
+			       : -1;
 	}
 	if (!v[STORE_COMMIT_TIME].has || !v[STORE_COMMIT_SIGNATURE].has ||
-		store_dump_get(&dump, r->record.data, r->record.len, err) != 0)
+		store_dump_get(&dump, r->base.record.data, r->base.record.len, err) != 0)
 		return err_set(err, ERR_FORMAT, "malformed answer to a commit");
-	r->receipt = is.receipt;
-	memcpy(r->receipt.store, r->base.uid, sizeof r->receipt.store);
-	memcpy(r->receipt.dump, dump.id, sizeof r->receipt.dump);
-	hash_sha256(r->record.data, r->record.len, r->receipt.record);
+	r->base.receipt = is.receipt;
+	memcpy(r->base.receipt.store, r->base.uid, sizeof r->base.receipt.store);
+	memcpy(r->base.receipt.dump, dump.id, sizeof r->base.receipt.dump);
+	hash_sha256(r->base.record.data, r->base.record.len, r->base.receipt.record);
 	return STORE_COMMITTED;
 }
 
@@ -400,63 +384,52 @@ static void commit_done(void *arg, const struct rpc_client_answer *answer)
 {
 	struct remote *r = arg;
 
-	mutex_lock(&r->lock);
-	r->answer = read_commit(r, answer, &r->commit_why);
-	r->commit = COMMIT_DONE;
-	pthread_cond_broadcast(&r->change);
-	mutex_unlock(&r->lock);
+	mutex_lock(&r->base.lock);
+	r->base.answer = read_commit(r, answer, &r->base.commit_why);
+	r->base.commit = COMMIT_DONE;
+	pthread_cond_broadcast(&r->base.change);
+	mutex_unlock(&r->base.lock);
 }
 
 static int ask_commit(struct remote *r, struct err *err)
 {
 	struct rpc_client_request request = {
 		.method = STORE_METHOD_COMMIT,
-		.blob = r->record.data,
-		.blob_len = r->record.len,
+		.blob = r->base.record.data,
+		.blob_len = r->base.record.len,
 		.reply_max = (size_t)STORE_MISSING_MAX * STORE_ID_LEN,
 		.done = commit_done,
 		.arg = r,
 	};
+	struct store_params params = {.size = 0};
 	uint8_t mem[STORE_HAVE_PARAMS];
 
-	store_remote_params(&request, mem, store_commit_fields, &r->first);
+	if (r->base.has_first)
+		params.first = r->base.first;
+	store_remote_params(&request, mem, store_commit_fields, &params);
 	return rpc_client_start(r->client, &request, err) != NULL ? 0 : -1;
 }
 
-int store_remote_commit_wait(struct store *s, int64_t wait_ms, struct store_receipt *receipt,
-	struct buf *missing, struct err *err)
+int store_remote_commit_wait(struct store *s, int64_t wait_ms, struct err *err)
 {
 	struct remote *r = (struct remote *)s;
 	int64_t end = uptime_ms() + wait_ms;
-	int ret = STORE_PENDING;
 	bool ask;
 
-	mutex_lock(&r->lock);
-	while (!r->failed && r->puts > 0 && uptime_ms() < end)
+	mutex_lock(&s->lock);
+	while (!s->failed && r->puts > 0 && uptime_ms() < end)
 		store_remote_wait(r, end);
-	ask = !r->failed && r->puts == 0 && r->commit == COMMIT_SETTLING;
+	ask = !s->failed && r->puts == 0 && s->commit == COMMIT_WANTED;
 	if (ask)
-		r->commit = COMMIT_ASKED;
-	mutex_unlock(&r->lock);
+		s->commit = COMMIT_RUNNING;
+	mutex_unlock(&s->lock);
 	if (ask && ask_commit(r, err) != 0) {
-		r->commit = COMMIT_NONE;
+		s->commit = COMMIT_NONE;
 		return -1;
 	}
-	mutex_lock(&r->lock);
-	while (!r->failed && r->commit == COMMIT_ASKED && uptime_ms() < end)
+	mutex_lock(&s->lock);
+	while (!s->failed && s->commit == COMMIT_RUNNING && uptime_ms() < end)
 		store_remote_wait(r, end);
-	if (r->failed || r->commit == COMMIT_DONE) {
-		ret = r->failed ? -1 : r->answer;
-		if (ret < 0)
-			*err = r->failed ? r->why : r->commit_why;
-		if (r->commit != COMMIT_ASKED)
-			r->commit = COMMIT_NONE;
-	}
-	mutex_unlock(&r->lock);
-	if (ret == STORE_COMMITTED)
-		*receipt = r->receipt;
-	if (ret == STORE_MISSING && missing != NULL &&
-		buf_add(missing, r->missing.data, r->missing.len, err) != 0)
-		ret = -1;
-	return ret;
+	mutex_unlock(&s->lock);
+	return 0;
 }

@@ -172,19 +172,13 @@ static int list_volumes(struct scrub *s, struct buf *turns, struct err *err)
 
 	if (db_begin(s->store->db, false, &txn, err) != 0)
 		return -1;
-	if (store_index_check(txn, err) != 0) {
-		db_abort(txn);
-		return -1;
-	}
-	while ((got = store_volume_next(txn, &at, &turn.number, &row, err)) == 0) {
+	got = store_index_check(txn, err);
+	while (got == 0 && (got = store_volume_next(txn, &at, &turn.number, &row, err)) == 0) {
 		turn.len = row.len;
 		turn.checked = row.checked;
 		/* A new volume has no committed bytes; even its file may not exist yet. */
-		if (row.state == STORE_VOLUME_LIVE && row.len > 0 &&
-			buf_add(turns, &turn, sizeof turn, err) != 0) {
-			got = -1;
-			break;
-		}
+		if (row.state == STORE_VOLUME_LIVE && row.len > 0)
+			got = buf_add(turns, &turn, sizeof turn, err);
 	}
 	db_abort(txn);
 	if (turns->len > 0)

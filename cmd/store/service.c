@@ -114,11 +114,6 @@ static void tend_done(struct pool_job *pool)
 		o->failed(o->ctx, &s->err);
 }
 
-static void tend_drop(struct pool_job *pool)
-{
-	(void)pool;
-}
-
 /* Starts the work, or tries again later: gc must wait while a guest has a run or a dump open. */
 static void tend_begin(void *arg)
 {
@@ -128,8 +123,7 @@ static void tend_begin(void *arg)
 
 	if (s->what != STORE_TEND_GC ||
 		(now >= s->gc_from_ms && !store_guests_busy(&s->jobs.guests, now))) {
-		s->tend =
-			(struct pool_job){.work = tend_work, .done = tend_done, .drop = tend_drop};
+		s->tend = (struct pool_job){.work = tend_work, .done = tend_done};
 		s->err = (struct err){0};
 		s->jobs.collecting = s->what == STORE_TEND_GC;
 		if (pool_start(o->pool, &s->tend) == 0)
@@ -216,30 +210,15 @@ int store_service_fleet(struct store_service *s, size_t manager, const struct st
 	return store_foreign_set(&s->jobs.foreign, manager, keys, count, err);
 }
 
-unsigned store_service_port(const struct store_service *s)
+struct rpc_listen *store_service_listener(const struct store_service *s)
 {
-	return rpc_listen_port(s->listen);
-}
-
-void store_service_conf(struct store_service *s, struct rpc_tls_conf *conf)
-{
-	rpc_listen_conf(s->listen, conf);
-}
-
-void store_service_recheck(struct store_service *s)
-{
-	rpc_listen_recheck(s->listen);
+	return s->listen;
 }
 
 void store_service_shutdown(struct store_service *s)
 {
 	tend_stop(s);
 	rpc_listen_shutdown(s->listen);
-}
-
-unsigned store_service_count(const struct store_service *s)
-{
-	return rpc_listen_count(s->listen);
 }
 
 void store_service_free(struct store_service *s)

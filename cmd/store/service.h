@@ -80,12 +80,9 @@ void store_service_limits(struct store_service *service, int64_t lock_max_sec);
  * these stores. manager: its number. Returns 0, or -1 with err set: out of memory. */
 int store_service_fleet(struct store_service *service, size_t manager, const struct store_key *keys,
 	size_t count, struct err *err);
-/* The port it listens on. */
-unsigned store_service_port(const struct store_service *service);
-/* Uses this configuration, with a renewed certificate, for new connections. */
-void store_service_conf(struct store_service *service, struct rpc_tls_conf *conf);
-/* Call when the deny list has changed. */
-void store_service_recheck(struct store_service *service);
+/* Its listener: for the port, the connections left, a renewed certificate, a deny list that has
+ * changed. Borrowed. */
+struct rpc_listen *store_service_listener(const struct store_service *service);
 
 /* Starts gc or a scrub in a thread of the pool. gc begins once no run and no dump is open. A
  * guest that opens one while gc works is told to try again later, and gc then ends after the
@@ -95,8 +92,6 @@ int store_service_tend(struct store_service *service, enum store_tending what, s
 
 /* Accepts no more connections, and ends the present ones in order. */
 void store_service_shutdown(struct store_service *service);
-/* The number of connections left, identified or not. */
-unsigned store_service_count(const struct store_service *service);
 /* Ends everything. Free the pool first: it may still work for this service. NULL does nothing. */
 void store_service_free(struct store_service *service);
 

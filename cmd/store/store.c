@@ -39,7 +39,12 @@ static struct store *make(const struct store_kind *kind, const char *text,
 	s->kind = kind;
 	s->access = *access;
 	s->service = kind == &store_remote;
-	kind->init(s);
+	mutex_init(&s->lock);
+	pthread_cond_init(&s->change, NULL);
+	buf_init(&s->record, STORE_DUMP_MAX);
+	buf_init(&s->missing, (size_t)STORE_MISSING_MAX * STORE_ID_LEN);
+	if (kind->init != NULL)
+		kind->init(s);
 	return s;
 }
 
@@ -116,8 +121,14 @@ void store_close(struct store *s)
 {
 	if (s->open || (s->opening && s->kind->open_start != NULL))
 		s->kind->close(s);
-	s->opening = s->open = s->begun = false;
-	s->record = NULL;
+	s->opening = s->open = s->begun = s->committing = false;
+	if (s->abandoned)
+		return;
+	s->failed = false;
+	s->stored = 0;
+	s->commit = COMMIT_NONE;
+	buf_fini(&s->record);
+	buf_fini(&s->missing);
 }
 
 void store_free(struct store *s)
@@ -126,7 +137,14 @@ void store_free(struct store *s)
 		return;
 	store_close(s);
 	free(s->name);
-	s->kind->free(s);
+	if (s->abandoned)
+		return;
+	pthread_cond_destroy(&s->change);
+	mutex_fini(&s->lock);
+	if (s->kind->free != NULL)
+		s->kind->free(s);
+	else
+		free(s);
 }
 
 const char *store_name(const struct store *s)
@@ -195,7 +213,7 @@ static void keep_run(struct store *s, const struct store_run *run)
 
 int store_begin(struct store *s, const struct store_run *run, bool *has_base, struct err *err)
 {
-	assert(s->open && s->mode == STORE_WRITE && s->record == NULL);
+	assert(s->open && s->mode == STORE_WRITE && !s->committing);
 	if (s->kind->begin(s, run, has_base, err) != 0)
 		return -1;
 	keep_run(s, run);
@@ -225,12 +243,41 @@ int store_settle(struct store *s, uint64_t *stored, struct err *err)
 int store_commit_start(struct store *s, const uint8_t *record, size_t len,
 	const struct store_receipt *first, struct err *err)
 {
-	assert(s->begun && s->record == NULL);
-	if (s->kind->commit_start(s, record, len, first, err) != 0)
+	assert(s->begun && !s->committing);
+	buf_clear(&s->record);
+	buf_clear(&s->missing);
+	if (buf_add(&s->record, record, len, err) != 0)
 		return -1;
-	s->record = record;
-	s->record_len = len;
+	s->has_first = first != NULL;
+	if (first != NULL)
+		s->first = *first;
+	s->committing = true;
+	mutex_lock(&s->lock);
+	assert(s->commit == COMMIT_NONE);
+	s->commit = COMMIT_WANTED;
+	pthread_cond_broadcast(&s->change);
+	mutex_unlock(&s->lock);
 	return 0;
+}
+
+/* The result of a commit. */
+static int take_answer(
+	struct store *s, struct store_receipt *receipt, struct buf *missing, struct err *err)
+{
+	int ret = s->failed ? -1 : s->answer;
+
+	assert(mutex_held(&s->lock));
+	if (!s->failed && s->commit != COMMIT_DONE)
+		return STORE_PENDING;
+	if (s->commit != COMMIT_RUNNING)
+		s->commit = COMMIT_NONE;
+	if (ret < 0)
+		*err = s->failed ? s->why : s->commit_why;
+	if (ret == STORE_COMMITTED)
+		*receipt = s->receipt;
+	if (ret == STORE_MISSING && missing != NULL)
+		return buf_add(missing, s->missing.data, s->missing.len, err) == 0 ? ret : -1;
+	return ret;
 }
 
 int store_commit_wait(struct store *s, int64_t wait_ms, struct store_receipt *receipt,
@@ -239,15 +286,21 @@ int store_commit_wait(struct store *s, int64_t wait_ms, struct store_receipt *re
 	struct store_dump dump;
 	int ret;
 
-	assert(s->record != NULL);
-	ret = s->kind->commit_wait(s, wait_ms, receipt, missing, err);
+	assert(s->committing);
+	ret = s->kind->commit_wait(s, wait_ms, err);
+	if (ret == 0) {
+		mutex_lock(&s->lock);
+		ret = take_answer(s, receipt, missing, err);
+		mutex_unlock(&s->lock);
+	}
 	if (ret == STORE_PENDING)
 		return ret;
-	if (ret == STORE_COMMITTED && (store_dump_get(&dump, s->record, s->record_len, err) != 0 ||
-					      store_receipt_check(receipt, s->uid, s->public, &dump,
-						      s->record, s->record_len, err) != 0))
+	if (ret == STORE_COMMITTED &&
+		(store_dump_get(&dump, s->record.data, s->record.len, err) != 0 ||
+			store_receipt_check(receipt, s->uid, s->public, &dump, s->record.data,
+				s->record.len, err) != 0))
 		ret = -1;
-	s->record = NULL;
+	s->committing = false;
 	return ret;
 }
 

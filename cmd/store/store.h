@@ -178,9 +178,9 @@ int store_settle(struct store *store, uint64_t *stored, struct err *err);
 
 enum store_committed { STORE_COMMITTED = 0, STORE_MISSING = 1, STORE_PENDING = 2 };
 /* Begins a commit, after all puts. It makes the dump visible if all chunks of its list, and the
- * list's pieces, are in the store. The record must stay valid until store_commit_wait has returned
- * a result. first: the receipt of another store, whose time the dump keeps here, even one in the
- * future; copied; NULL: the time is now. The same record again gets the same receipt. */
+ * list's pieces, are in the store. The record is copied. first: the receipt of another store, whose
+ * time the dump keeps here, even one in the future; copied; NULL: the time is now. The same record
+ * again gets the same receipt. */
 int store_commit_start(struct store *store, const uint8_t *record, size_t len,
 	const struct store_receipt *first, struct err *err);
 /* Returns STORE_COMMITTED: the dump is durable, and the receipt is set and verified. STORE_MISSING:

@@ -69,8 +69,7 @@ int store_volume_open(int dir, uint32_t number, bool write, struct store_volume 
 
 void store_volume_close(struct store_volume *v)
 {
-	if (v->fd >= 0)
-		close(v->fd);
+	fs_close(v->fd);
 	v->fd = -1;
 }
 

@@ -32,7 +32,9 @@ static int check_works(const struct engine *s, struct err *err)
 
 /* --- the clock ------------------------------------------------------------ */
 
-void engine_see_clock(struct engine *s)
+/* Notes the time in s->meta; or that the clock was set by more than a day while the machine ran.
+ * The clock is then not trusted until engine_trust_clock is called (LAYOUT.md, section 6). */
+static void see_clock(struct engine *s)
 {
 	struct store_meta *m = &s->meta;
 	int64_t now = engine_now(), uptime, off;
@@ -56,7 +58,7 @@ int engine_believe_clock(struct engine *s, struct err *err)
 {
 	bool doubted = s->meta.clock == STORE_CLOCK_DOUBTED;
 
-	engine_see_clock(s);
+	see_clock(s);
 	if (s->meta.clock == STORE_CLOCK_DOUBTED) {
 		if (!doubted && engine_put_meta(s, err) != 0)
 			return -1;
@@ -254,7 +256,7 @@ int engine_put_state(struct engine *s, struct db_txn *txn, struct err *err)
 		if (store_row_put(txn, STORE_VOLUMES, &s->current.number, &row, err) != 0)
 			return -1;
 	}
-	engine_see_clock(s);
+	see_clock(s);
 	return store_meta_put(txn, &s->meta, err);
 }
 

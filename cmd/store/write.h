@@ -30,9 +30,6 @@ int engine_sync_volume(struct engine *s, struct store_volume *volume, bool folde
 int engine_sync(struct engine *s, struct err *err);
 /* Puts the length of s->current, and s->meta, into the transaction. */
 int engine_put_state(struct engine *s, struct db_txn *txn, struct err *err);
-/* Notes the time in s->meta; or that the clock was set by more than a day while the machine ran.
- * The clock is then not trusted until engine_trust_clock is called (LAYOUT.md, section 6). */
-void engine_see_clock(struct engine *s);
 /* -1: the clock is not trusted, so nothing may be deleted. */
 int engine_believe_clock(struct engine *s, struct err *err);
 

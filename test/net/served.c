@@ -118,7 +118,8 @@ static void *serve(void *arg)
 		abort();
 	}
 	rpc_tls_conf_unref(opts.conf);
-	snprintf(s->port, sizeof s->port, "%u", store_service_port(s->service));
+	snprintf(
+		s->port, sizeof s->port, "%u", rpc_listen_port(store_service_listener(s->service)));
 	atomic_store(&s->ready, true);
 	rpc_loop_run(s->loop);
 	while (!s->woken)

@@ -197,19 +197,6 @@ static int fake_settle(struct store *s, uint64_t *stored, struct err *err)
 	return is_dead(fake_of(s), err);
 }
 
-static int fake_commit_start(struct store *s, const uint8_t *record, size_t len,
-	const struct store_receipt *first, struct err *err)
-{
-	struct fake_store *f = fake_of(s);
-
-	(void)record;
-	(void)len;
-	f->has_first = first != NULL;
-	if (f->has_first)
-		f->first = *first;
-	return is_dead(f, err);
-}
-
 /* The chunks that a dump needs and the store lacks. */
 static int find_missing(
 	struct fake_store *f, const struct store_dump *dump, struct buf *missing, struct err *err)
@@ -246,18 +233,18 @@ static int keep_dump(struct fake_store *f, const struct store_dump *dump,
 	const uint8_t *secret = f->foreign_receipts ? f->other : f->secret;
 	int64_t now = 1000000000 + (int64_t)f->seq;
 
-	d->record = store_parcel_new(f->base.record, f->base.record_len, err);
+	d->record = store_parcel_new(f->base.record.data, f->base.record.len, err);
 	d->seq = ++f->seq;
 	d->next = f->dumps;
 	f->dumps = d;
-	if (store_receipt_make(&d->receipt, f->base.uid, secret, dump, f->base.record,
-		    f->base.record_len, f->has_first ? f->first.time : now, err) != 0)
+	if (store_receipt_make(&d->receipt, f->base.uid, secret, dump, f->base.record.data,
+		    f->base.record.len, f->base.has_first ? f->base.first.time : now, err) != 0)
 		return -1;
 	*receipt = d->receipt;
 	return STORE_COMMITTED;
 }
 
-static int fake_commit_wait(struct store *s, int64_t wait_ms, struct store_receipt *receipt,
+static int answer(struct store *s, int64_t wait_ms, struct store_receipt *receipt,
 	struct buf *missing, struct err *err)
 {
 	struct fake_store *f = fake_of(s);
@@ -276,9 +263,9 @@ static int fake_commit_wait(struct store *s, int64_t wait_ms, struct store_recei
 	if (f->forgets && f->chunks != NULL)
 		fake_store_lose(f, f->chunks->id);
 	f->forgets = false;
-	if (f->has_first && f->denies_receipts)
+	if (f->base.has_first && f->denies_receipts)
 		return err_set(err, ERR_DENIED, "the other store is not known");
-	if (store_dump_get(&dump, s->record, s->record_len, err) != 0)
+	if (store_dump_get(&dump, s->record.data, s->record.len, err) != 0)
 		return -1;
 	known = find_dump(f, dump.id);
 	if (known != NULL) {
@@ -293,6 +280,14 @@ static int fake_commit_wait(struct store *s, int64_t wait_ms, struct store_recei
 		ret = STORE_MISSING;
 	buf_fini(&lacks);
 	return ret;
+}
+
+static int fake_commit_wait(struct store *s, int64_t wait_ms, struct err *err)
+{
+	(void)err;
+	s->answer = answer(s, wait_ms, &s->receipt, &s->missing, &s->commit_why);
+	s->commit = s->answer == STORE_PENDING ? COMMIT_RUNNING : COMMIT_DONE;
+	return 0;
 }
 
 /* --- reading --------------------------------------------------------------- */
@@ -417,7 +412,6 @@ static const struct store_kind fake_kind = {
 	.have = fake_have,
 	.put = fake_put,
 	.settle = fake_settle,
-	.commit_start = fake_commit_start,
 	.commit_wait = fake_commit_wait,
 	.dumps = fake_dumps,
 	.hold = fake_hold,
@@ -435,6 +429,8 @@ struct fake_store *fake_store_new(const char *name)
 		return NULL;
 	f->base.kind = &fake_kind;
 	f->base.name = strdup(name);
+	buf_init(&f->base.record, STORE_DUMP_MAX);
+	buf_init(&f->base.missing, SIZE_MAX);
 	f->puts_left = f->gets_left = FAKE_FOR_EVER;
 	hash_sha256(name, strlen(name), f->secret);
 	hash_sha256(f->secret, sizeof f->secret, f->other);

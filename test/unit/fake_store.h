@@ -49,8 +49,6 @@ struct fake_store {
 	pthread_mutex_t lock; /* over the chunks and the numbers */
 	struct fake_chunk *chunks;
 	struct fake_dump *dumps; /* the newest first */
-	bool has_first;          /* of the commit in progress */
-	struct store_receipt first;
 	uint64_t seq;
 };
 
