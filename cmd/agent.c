@@ -124,6 +124,7 @@ static int set_up(struct agent *a, struct err *err)
 	struct agent_service_opts opts = {
 		.uplink = {.deny = &a->deny,
 			.deny_path = a->role.deny,
+			.managers_path = a->role.managers,
 			.paths = {.key = a->role.key, .cert = a->role.cert, .ca = a->role.ca},
 			.peers = a->managers,
 			.times = ui_test_times(NULL)},

@@ -366,6 +366,7 @@ static int start_uplink(struct serve *s, struct err *err)
 		.paths = {.key = s->role.key, .cert = s->role.cert, .ca = s->role.ca},
 		.deny = &s->deny,
 		.deny_path = s->role.deny,
+		.managers_path = s->role.managers,
 		.peers = s->managers,
 		.times = ui_test_times(NULL),
 		.ctx = s,

@@ -1,7 +1,6 @@
 #include "cmd/manager/uplink.h"
 
 #include <assert.h>
-#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -98,14 +97,10 @@ static struct peer *find_peer(struct manager_uplink *u, const char *name)
 /* Writes the file `managers`, which tells the next start where to dial. */
 static int save_managers(const struct manager_uplink *u, struct err *err)
 {
-	const char *slash = strrchr(u->o.paths.cert, '/');
-	int dir = slash != NULL ? (int)(slash - u->o.paths.cert) + 1 : 0, ret = 0;
-	char path[PATH_MAX];
 	struct buf lines;
 	size_t i;
+	int ret = 0;
 
-	if (snprintf(path, sizeof path, "%.*smanagers", dir, u->o.paths.cert) >= PATH_MAX)
-		return err_set(err, ERR_LIMIT, "%.64s...: the path is too long", u->o.paths.cert);
 	buf_init(&lines, MANAGER_UPLINKS_MAX * (sizeof(struct manager_uplink_peer) + 8));
 	for (i = 0; i < u->count && ret == 0; i++) {
 		const struct manager_uplink_peer *at = &u->peers[i].at;
@@ -117,7 +112,7 @@ static int save_managers(const struct manager_uplink *u, struct err *err)
 				at->id);
 	}
 	if (ret == 0)
-		ret = file_write(path, lines.data, lines.len, 0644, err);
+		ret = file_write(u->o.managers_path, lines.data, lines.len, 0644, err);
 	buf_fini(&lines);
 	return ret;
 }

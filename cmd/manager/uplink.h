@@ -53,6 +53,7 @@ struct manager_uplink_opts {
 	struct rpc_join_paths paths;             /* of the certificate to renew; borrowed */
 	struct rpc_deny *deny;                   /* gets the host ids that managers deny */
 	const char *deny_path;                   /* its file; borrowed */
+	const char *managers_path;               /* the file `managers`; borrowed */
 	const struct manager_uplink_peer *peers; /* copied */
 	size_t peer_count;
 	const struct rpc_service *service; /* methods that managers may call on an agent; NULL: only
