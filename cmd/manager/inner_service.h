@@ -32,6 +32,8 @@
 
 struct rpc_sponsors;
 
+#define MANAGER_FILE_MAX (PATH_MAX + 32)
+
 /* A connection. */
 struct manager_link {
 	struct manager_link *next;
@@ -48,7 +50,7 @@ struct manager_report;
 struct manager_service {
 	struct manager_service_opts o;
 	char address[MANAGER_HOST_PORT + 1]; /* HOST:PORT at which others dial this manager */
-	char key[PATH_MAX], cert[PATH_MAX], ca_cert[PATH_MAX];
+	char key[MANAGER_FILE_MAX], cert[MANAGER_FILE_MAX], ca_cert[MANAGER_FILE_MAX];
 	struct rpc_identity self;
 	struct manager_config *config;
 	struct manager_db *db;
@@ -87,10 +89,11 @@ void manager_inner_reply(
 	struct rpc_call *call, const struct cbormap_field *fields, const void *msg);
 /* Replies with a map, and the bytes of buf as a blob; takes over buf. */
 void manager_inner_reply_blob(struct rpc_call *call, const void *map, size_t len, struct buf *buf);
-/* The same with a map {now, manager}. */
-void manager_inner_listing(struct manager_service *service, struct rpc_call *call, struct buf *buf);
 /* The connection of a call; NULL: it is ending. */
 struct manager_link *manager_inner_link(struct manager_service *service, struct rpc_call *call);
+/* The connection of an agent or store, which has said hello; NULL if there is none. */
+struct manager_link *manager_inner_link_of(
+	const struct manager_service *service, const struct manager_host_row *host);
 /* Gets the row of a machine. Returns 0; 1 if it is not known; -1 with err set. */
 int manager_inner_get_host(struct manager_service *service, const char *role, const char *name,
 	struct manager_host_row *row, struct err *err);

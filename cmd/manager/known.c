@@ -11,16 +11,6 @@
 
 #define KNOWN_MAX (4 * (size_t)MANAGER_LISTING_MAX) /* bytes of decoded rows, for each kind */
 
-static bool is_up(const struct manager_service *s, const struct manager_host_row *host)
-{
-	const struct manager_link *link;
-
-	for (link = s->links; link != NULL; link = link->next)
-		if (link->hello && strcmp(rpc_conn_peer(link->conn)->host, host->host) == 0)
-			return true;
-	return false;
-}
-
 /* Removes denied hosts, and finds out which of the others are connected. */
 static void look_at_hosts(struct manager_known *k)
 {
@@ -32,7 +22,7 @@ static void look_at_hosts(struct manager_known *k)
 			continue;
 		/* Not needed for other roles, which are numerous. */
 		if (strcmp(hosts[i].role, "store") == 0)
-			hosts[i].up = is_up(k->service, &hosts[i]);
+			hosts[i].up = manager_inner_link_of(k->service, &hosts[i]) != NULL;
 		hosts[kept++] = hosts[i];
 	}
 	k->host_rows.len = kept * sizeof *hosts;

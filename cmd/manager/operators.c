@@ -10,15 +10,21 @@
 
 #define ORDER_MS 30000 /* timeout for an agent to accept an order */
 
+/* Replies with rows, which it takes over; or, if ret is not 0, with the error. */
 static void answer(struct manager_service *s, struct rpc_call *call, struct buf *rows, int ret,
 	struct err *err)
 {
-	if (ret == 0) {
-		manager_inner_listing(s, call, rows);
+	struct manager_msg_listing msg = {.now = time(NULL)};
+	uint8_t mem[MANAGER_MSG_MAX];
+
+	if (ret != 0) {
+		buf_fini(rows);
+		rpc_call_fail(call, err);
 		return;
 	}
-	buf_fini(rows);
-	rpc_call_fail(call, err);
+	strcpy(msg.manager, s->self.name);
+	manager_inner_reply_blob(
+		call, mem, manager_msg_put(mem, manager_listing_fields, &msg), rows);
 }
 
 /* name: "" for all. */
@@ -317,10 +323,7 @@ static int order_agent(void *ctx, const struct manager_db_key *key, const void *
 	if (rpc_deny_has(&s->deny, host->host) || !is_wanted(o->ask.agent, host->name) ||
 		!manager_config_job_for(o->job, host->name))
 		return 0;
-	for (link = s->links; link != NULL; link = link->next)
-		if (link->hello && rpc_conn_peer(link->conn)->role == RPC_AGENT &&
-			strcmp(rpc_conn_peer(link->conn)->host, host->host) == 0)
-			break;
+	link = manager_inner_link_of(s, host);
 	if (link != NULL)
 		start_part(o, link);
 	else

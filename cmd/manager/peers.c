@@ -58,6 +58,17 @@ struct manager_link *manager_inner_link(struct manager_service *s, struct rpc_ca
 	return NULL;
 }
 
+struct manager_link *manager_inner_link_of(
+	const struct manager_service *s, const struct manager_host_row *host)
+{
+	struct manager_link *link = s->links;
+
+	while (link != NULL &&
+		(!link->hello || strcmp(rpc_conn_peer(link->conn)->host, host->host) != 0))
+		link = link->next;
+	return link;
+}
+
 int manager_inner_get_host(struct manager_service *s, const char *role, const char *name,
 	struct manager_host_row *row, struct err *err)
 {
@@ -269,14 +280,4 @@ void manager_inner_reply_blob(struct rpc_call *call, const void *map, size_t len
 	*sent = *buf;
 	rpc_call_serve(call, &ops, sent);
 	rpc_call_reply(call, map, len, sent);
-}
-
-void manager_inner_listing(struct manager_service *s, struct rpc_call *call, struct buf *buf)
-{
-	struct manager_msg_listing msg = {.now = time(NULL)};
-	uint8_t mem[MANAGER_MSG_MAX];
-
-	strcpy(msg.manager, s->self.name);
-	manager_inner_reply_blob(
-		call, mem, manager_msg_put(mem, manager_listing_fields, &msg), buf);
 }

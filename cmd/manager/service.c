@@ -23,11 +23,10 @@
 #define TEND_MS     3600000       /* between checks of the own certificates */
 #define KEEP_SEC    (400 * 86400) /* how long runs and the audit are kept */
 
-static int join_path(char to[PATH_MAX], const char *dir, const char *name, struct err *err)
+/* Sets the path of a file of this manager. One that is too long can't be opened. */
+static void set_path(struct manager_service *s, char to[MANAGER_FILE_MAX], const char *name)
 {
-	if ((size_t)snprintf(to, PATH_MAX, "%s/%s", dir, name) < PATH_MAX)
-		return 0;
-	return err_set(err, ERR_LIMIT, "%.64s...: the path is too long", dir);
+	snprintf(to, MANAGER_FILE_MAX, "%s/%s", s->o.dir, name);
 }
 
 /* --- links ----------------------------------------------------------------- */
@@ -297,7 +296,7 @@ static void check_state(void *arg)
 static void on_tend(void *arg)
 {
 	struct manager_service *s = arg;
-	char key[PATH_MAX], cert[PATH_MAX];
+	char key[MANAGER_FILE_MAX], cert[MANAGER_FILE_MAX];
 	struct rpc_cert_info info;
 	struct err err = {0};
 
@@ -307,9 +306,9 @@ static void on_tend(void *arg)
 		s->valid_from = info.not_before;
 		s->expires = info.not_after;
 	}
-	if (err.code == ERR_NONE && join_path(key, s->o.dir, "operator/key.pem", &err) == 0 &&
-		join_path(cert, s->o.dir, "operator/cert.pem", &err) == 0 &&
-		renew_own(s, key, cert, &err) < 0 && err.code == ERR_NOTFOUND)
+	set_path(s, key, "operator/key.pem");
+	set_path(s, cert, "operator/cert.pem");
+	if (err.code == ERR_NONE && renew_own(s, key, cert, &err) < 0 && err.code == ERR_NOTFOUND)
 		err = (struct err){0}; /* there is no local operator */
 	if (err.code != ERR_NONE)
 		manager_inner_log(s, MANAGER_ERROR, "certificates: %s", err.message);
@@ -322,15 +321,14 @@ static void on_tend(void *arg)
 
 static int open_all(struct manager_service *s, struct err *err)
 {
-	char path[PATH_MAX], int_key[PATH_MAX];
+	char path[MANAGER_FILE_MAX], int_key[MANAGER_FILE_MAX];
 	int ret;
 
-	if (join_path(s->key, s->o.dir, "key.pem", err) != 0 ||
-		join_path(s->cert, s->o.dir, "cert.pem", err) != 0 ||
-		join_path(s->ca_cert, s->o.dir, "ca.pem", err) != 0 ||
-		join_path(int_key, s->o.dir, "int.key", err) != 0 ||
-		join_path(path, s->o.dir, "int.pem", err) != 0)
-		return -1;
+	set_path(s, s->key, "key.pem");
+	set_path(s, s->cert, "cert.pem");
+	set_path(s, s->ca_cert, "ca.pem");
+	set_path(s, int_key, "int.key");
+	set_path(s, path, "int.pem");
 	s->ca = rpc_ca_open(int_key, path, NULL, NULL, err);
 	if (s->ca == NULL || rpc_join_mend(s->key, s->cert, err) != 0)
 		return -1;
@@ -340,8 +338,7 @@ static int open_all(struct manager_service *s, struct err *err)
 	s->self = *rpc_tls_conf_self(s->tls);
 	if (s->self.role != RPC_MANAGER || strcmp(s->self.name, rpc_ca_issuer(s->ca)->manager) != 0)
 		return err_set(err, ERR_CONFIG, "%s: not the certificate of this manager", s->cert);
-	if (join_path(path, s->o.dir, "db", err) != 0)
-		return -1;
+	set_path(s, path, "db");
 	s->db = manager_db_open(path, on_damaged, s, err);
 	if (s->db == NULL || manager_inner_load_denied(s, err) != 0 ||
 		manager_inner_load_stores(s, err) != 0)
@@ -378,19 +375,17 @@ static int listen_all(struct manager_service *s, struct err *err)
  * them: a full disk need not keep a manager from starting. */
 static int tell_operator(struct manager_service *s, struct err *err)
 {
-	char path[PATH_MAX], text[PATH_MAX], old[PATH_MAX];
+	char path[MANAGER_FILE_MAX], text[NAME_LEN_MAX + 300], old[sizeof text];
 	const char *host = s->o.host;
 	struct stat st;
 	size_t len;
 
-	if (join_path(path, s->o.dir, "operator", err) != 0)
-		return -1;
+	set_path(s, path, "operator");
 	if (stat(path, &st) != 0)
 		return 0; /* there is no local operator */
 	if (host == NULL || strcmp(host, "::") == 0 || strcmp(host, "0.0.0.0") == 0)
 		host = "127.0.0.1";
-	if (join_path(path, s->o.dir, "operator/managers", err) != 0)
-		return -1;
+	set_path(s, path, "operator/managers");
 	snprintf(text, sizeof text, strchr(host, ':') != NULL ? "%s [%s]:%u\n" : "%s %s:%u\n",
 		s->self.name, host, rpc_listen_port(s->listen));
 	if (file_read(path, old, sizeof old, &len, NULL, NULL) == 0 && len == strlen(text) &&
