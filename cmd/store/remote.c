@@ -15,6 +15,8 @@
 
 #define CLOSE_MS 5000
 
+static const uint8_t no_params[] = {0xa0}; /* an empty map */
+
 /* --- life ------------------------------------------------------------------ */
 
 static void clear_ahead(struct remote *r, struct ahead *a)
@@ -119,7 +121,6 @@ static void about_done(void *arg, const struct rpc_client_answer *answer)
 /* Dials, and asks for the store's identity; remote_open waits for the answer. */
 static int remote_open_start(struct store *s, struct err *err)
 {
-	static const uint8_t no_params[] = {0xa0};
 	struct remote *r = (struct remote *)s;
 	const struct rpc_client_request request = {.method = STORE_METHOD_ABOUT,
 		.params = no_params,
@@ -181,7 +182,6 @@ static int remote_open(struct store *s, int64_t wait_ms, struct err *err)
 
 static int remote_about(struct store *s, struct store_about *about, struct err *err)
 {
-	static const uint8_t no_params[] = {0xa0};
 	const struct rpc_client_request request = {
 		.method = STORE_METHOD_ABOUT, .params = no_params, .len = sizeof no_params};
 	struct remote *r = (struct remote *)s;
