@@ -244,18 +244,12 @@ static int note(const struct join *j, struct err *err)
 static int write_local(const struct join *j, struct err *err)
 {
 	struct store_address at;
-	char address[sizeof at.host + 8], listen[sizeof address + 16], enroll[sizeof address + 16];
-	unsigned port;
 	bool any;
 
 	if (ui_address(&at, j->listen, MANAGER_PORT, err) != 0)
 		return -1;
-	port = (unsigned)strtoul(at.port, NULL, 10);
 	any = strcmp(at.host, "::") == 0 || strcmp(at.host, "0.0.0.0") == 0;
-	snprintf(address, sizeof address, strchr(at.host, ':') != NULL ? "[%s]" : "%s", at.host);
-	snprintf(listen, sizeof listen, "%s:%u", address, port);
-	snprintf(enroll, sizeof enroll, "%s:%u", address, port + 2);
-	return ui_install_local_conf(j->role.config, listen, enroll, any ? NULL : address, err);
+	return ui_install_local_conf(j->role.config, &at, any ? NULL : at.host, err);
 }
 
 /* Writes the role's configuration; a file that exists stays as it is. Returns 0 or 1, or -1 with

@@ -34,12 +34,9 @@
 extern char **environ;
 
 /* The settings in local.conf. */
-struct texts {
-	char listen[256], enroll[256], address[256];
-};
 struct local {
-	struct texts texts;
-	struct store_address listen, enroll, address; /* parsed from .texts */
+	char listen[256], enroll[256], address[256];
+	struct store_address listen_at, enroll_at, address_at; /* parsed from these */
 };
 
 struct serve {
@@ -54,8 +51,8 @@ struct serve {
 /* --- configuration ---------------------------------------------------------- */
 
 /* clang-format off */
-#define TEXT(member) {.name = #member, .at = offsetof(struct texts, member), \
-	.size = sizeof(((struct texts *)0)->member)}
+#define TEXT(member) {.name = #member, .at = offsetof(struct local, member), \
+	.size = sizeof(((struct local *)0)->member)}
 /* clang-format on */
 static const struct manager_syntax_key keys[] = {TEXT(listen), TEXT(enroll), TEXT(address), {0}};
 static const struct manager_syntax_rule rules[] = {{.kind = "manager", .keys = keys}, {0}};
@@ -63,24 +60,23 @@ static const struct manager_syntax_rule rules[] = {{.kind = "manager", .keys = k
 /* Reads local.conf. Without an address there it is this machine's name. problem: called for each
  * mistake in the file. Returns 0, or -1 with err set: ERR_CONFIG. */
 static int read_local(
-	struct local *local, const char *path, manager_problem *problem, void *ctx, struct err *err)
+	struct local *l, const char *path, manager_problem *problem, void *ctx, struct err *err)
 {
-	struct texts *t = &local->texts;
 	struct manager_syntax syntax;
 	int ret;
 
-	*t = (struct texts){.listen = "[::]:" MANAGER_PORT, .enroll = "[::]:" MANAGER_ENROLL_PORT};
-	if (gethostname(t->address, sizeof t->address - 1) != 0)
+	*l = (struct local){.listen = "[::]:" MANAGER_PORT, .enroll = "[::]:" MANAGER_ENROLL_PORT};
+	if (gethostname(l->address, sizeof l->address - 1) != 0)
 		return err_set(err, ERR_FAILED, "this machine has no name");
 	ret = ui_conf_read(&syntax, path, rules, problem, ctx, err);
 	if (ret == 0 && syntax.count > 0)
-		ret = ui_conf_take(t, &syntax.sections[0], err);
+		ret = ui_conf_take(l, &syntax.sections[0], err);
 	manager_syntax_free(&syntax);
 	if (ret < 0)
 		return -1;
-	if (ui_address(&local->listen, t->listen, MANAGER_PORT, err) == 0 &&
-		ui_address(&local->enroll, t->enroll, MANAGER_ENROLL_PORT, err) == 0 &&
-		ui_address(&local->address, t->address, "", err) == 0)
+	if (ui_address(&l->listen_at, l->listen, MANAGER_PORT, err) == 0 &&
+		ui_address(&l->enroll_at, l->enroll, MANAGER_ENROLL_PORT, err) == 0 &&
+		ui_address(&l->address_at, l->address, "", err) == 0)
 		return 0;
 	err->code = ERR_CONFIG;
 	return err_prefix(err, "%s", path);
@@ -262,12 +258,12 @@ static int set_up(struct serve *s, struct err *err)
 		return -1;
 	}
 	opts.loop = s->loop.loop;
-	opts.host = any(s->local.listen.host);
-	opts.port = s->local.listen.port;
-	opts.enroll_host = any(s->local.enroll.host);
-	opts.enroll_port = s->local.enroll.port;
-	opts.address = s->local.address.host;
-	opts.address_port = s->local.address.port;
+	opts.host = any(s->local.listen_at.host);
+	opts.port = s->local.listen_at.port;
+	opts.enroll_host = any(s->local.enroll_at.host);
+	opts.enroll_port = s->local.enroll_at.port;
+	opts.address = s->local.address_at.host;
+	opts.address_port = s->local.address_at.port;
 	s->service = manager_service_new(&opts, err);
 	if (s->service == NULL)
 		return -1;

@@ -6,9 +6,7 @@
 #include "cmd/ui/result.h"
 #include "cmd/ui/options.h"
 #include "cmd/ui/report.h"
-#include "lib/buf.h"
 #include "lib/err.h"
-#include "rpc/wire.h"
 
 #define DENIED_MAX 64
 
@@ -71,7 +69,6 @@ static int deny_all(struct revoke *r, struct err *last, struct err *err)
 	bool is_manager = strcmp(r->role, "manager") == 0, failed;
 	struct ui_fleet *f = &r->fleet;
 	size_t count = f->count, i, k;
-	struct buf reply;
 
 	f->learned = true;
 	for (i = 0; i < count; i++) {
@@ -80,19 +77,15 @@ static int deny_all(struct revoke *r, struct err *last, struct err *err)
 
 		if (is_manager && count > 1 && strcmp(manager, r->name) == 0)
 			continue;
-		buf_init(&reply, RPC_PAYLOAD_MAX);
 		if (why->code == ERR_NONE)
 			(void)ui_fleet_only(f, i, manager, why);
-		for (k = 0; k < r->host_count && why->code == ERR_NONE; k++) {
-			buf_clear(&reply);
+		for (k = 0; k < r->host_count && why->code == ERR_NONE; k++)
 			(void)ui_fleet_call(f, MANAGER_METHOD_REVOKE,
 				(struct ui_field[]){UI_STRING("role", r->role),
 					UI_STRING("name", r->name), UI_STRING("host", r->hosts[k]),
 					{0}},
-				&reply, NULL, why);
-		}
+				NULL, NULL, why);
 		ui_fleet_close(f);
-		buf_fini(&reply);
 		failed = why->code != ERR_NONE;
 		for (k = 0; k < r->denied_count && strcmp(r->denied[k], manager) != 0; k++)
 			continue;

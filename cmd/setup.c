@@ -243,15 +243,13 @@ static int tell_kept(const struct setup *s, const char *name, int written)
 
 static int configure(const struct setup *s, struct err *err)
 {
-	const char *config = s->manager.config, *host = s->at.host;
-	char listen[ADDRESS_MAX], enroll[ADDRESS_MAX], store[ADDRESS_MAX];
+	const char *config = s->manager.config;
+	char store[ADDRESS_MAX];
 
-	address_of(listen, host, s, 0);
-	address_of(store, host, s, 1);
-	address_of(enroll, host, s, 2);
+	address_of(store, s->at.host, s, 1);
 	if (tell_kept(s, "manager.conf", write_manager_conf(s, err)) != 0 ||
-		tell_kept(s, "local.conf",
-			ui_install_local_conf(config, listen, enroll, s->host, err)) != 0)
+		tell_kept(s, "local.conf", ui_install_local_conf(config, &s->at, s->host, err)) !=
+			0)
 		return -1;
 	return tell_kept(s, "store.conf", ui_install_store_conf(config, s->store_path, store, err));
 }

@@ -89,19 +89,16 @@ static int print(const struct token *t, const char *text, struct err *err)
 static int tell(struct token *t, size_t manager, struct err *err)
 {
 	struct ui_fleet one = t->fleet;
-	struct buf reply;
 	int ret;
 
 	one.client = NULL;
 	if (ui_fleet_only(&one, manager, "it", err) != 0)
 		return -1;
-	buf_init(&reply, RPC_PAYLOAD_MAX);
 	ret = ui_fleet_call(&one, MANAGER_METHOD_REPLACE,
 		(struct ui_field[]){UI_STRING("role", rpc_role_name(t->role)),
 			UI_STRING("name", t->name),
 			UI_INT_IF(t->valid_sec > 0, "valid", t->valid_sec), {0}},
-		&reply, NULL, err);
-	buf_fini(&reply);
+		NULL, NULL, err);
 	ui_fleet_close(&one);
 	return ret;
 }

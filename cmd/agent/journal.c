@@ -542,7 +542,8 @@ static const struct mark *choose_cut(const struct agent_journal *journal)
 									  : &marks[half];
 }
 
-static int copy_range(int from, uint64_t offset, uint64_t end, int to, struct err *err)
+/* Copies the bytes from `offset` to `end` to the other file, from `at` on. */
+static int copy_range(int from, uint64_t offset, uint64_t end, int to, uint64_t at, struct err *err)
 {
 	uint8_t *mem = malloc(WINDOW);
 	int ret = 0;
@@ -553,9 +554,10 @@ static int copy_range(int from, uint64_t offset, uint64_t end, int to, struct er
 		size_t n = end - offset < WINDOW ? (size_t)(end - offset) : WINDOW;
 
 		ret = fs_read_at(from, mem, n, offset, err);
-		if (ret == 0 && fs_write_two(to, mem, n, NULL, 0) != 0)
-			ret = err_errno(err, errno, "write the new journal");
+		if (ret == 0)
+			ret = fs_write_at(to, mem, n, at, err);
 		offset += n;
+		at += n;
 	}
 	free(mem);
 	return ret;
@@ -598,12 +600,11 @@ static int rewrite(struct agent_journal *journal, uint64_t offset, struct err *e
 	fd = open_locked(path, O_CREAT | O_TRUNC, err);
 	if (fd < 0)
 		goto out;
-	if (fs_write_two(fd, head, head_len, NULL, 0) != 0) {
-		err_errno(err, errno, "%s", path);
+	if (fs_write_at(fd, head, head_len, 0, err) != 0 ||
+		copy_range(journal->fd, offset, journal->size, fd, head_len, err) != 0) {
+		err_prefix(err, "%s", path);
 		goto out;
 	}
-	if (copy_range(journal->fd, offset, journal->size, fd, err) != 0)
-		goto out;
 	if (fsync(fd) != 0 || rename(path, journal->path) != 0) {
 		err_errno(err, errno, "%s", path);
 		goto out;
@@ -667,7 +668,6 @@ int agent_journal_open(const char *path, uint64_t max, struct agent_journal **ou
 		*err = (struct err){0};
 		if (create(journal, err) != 0)
 			goto fail;
-		found->created = true;
 		journal->fd = open_locked(journal->path, 0, err);
 	}
 	if (journal->fd < 0 || load(journal, found, err) != 0 || load_acked(journal, err) != 0)

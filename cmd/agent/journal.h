@@ -46,7 +46,6 @@ struct err;
 
 /* What agent_journal_open found; log it if it is not zero. */
 struct agent_journal_found {
-	bool created;     /* there was no journal */
 	uint64_t cut;     /* bytes at the end that were removed: a record that a crash cut short */
 	uint64_t damaged; /* damaged bytes within the file: records are missing */
 };

@@ -88,6 +88,9 @@ int64_t manager_config_expect(const struct manager_config *config, const char *a
 /* The time zone of this name, which the configuration must name; NULL if it does not. Borrowed. */
 const struct tz *manager_config_zone(const struct manager_config *config, const char *name);
 
+/* The address that the configuration has for a store; NULL if none. Borrowed. */
+const char *manager_config_address(const struct manager_config *config, const char *store);
+
 /* The section that applies to an agent: the one with exactly its name, else the first whose glob
  * matches it; NULL if there is none. */
 const struct manager_config_section *manager_config_agent(

@@ -26,6 +26,16 @@ const struct manager_config_section *manager_config_agent(
 	return NULL;
 }
 
+const char *manager_config_address(const struct manager_config *config, const char *store)
+{
+	size_t i;
+
+	for (i = 0; i < config->store_count; i++)
+		if (strcmp(config->stores[i].name, store) == 0)
+			return config->stores[i].address;
+	return NULL;
+}
+
 int64_t manager_config_expect(const struct manager_config *config, const char *agent)
 {
 	const struct manager_config_section *section = manager_config_agent(config, agent);
@@ -50,6 +60,7 @@ static int add_store(struct manager_plan *plan, const struct manager_config *con
 	const char *name, const struct manager_plan_store *known, size_t known_count,
 	struct err *err)
 {
+	const char *address = manager_config_address(config, name);
 	struct manager_plan_store *store;
 	size_t i;
 
@@ -64,9 +75,8 @@ static int add_store(struct manager_plan *plan, const struct manager_config *con
 	for (i = 0; i < known_count; i++)
 		if (strcmp(known[i].name, name) == 0)
 			*store = known[i];
-	for (i = 0; i < config->store_count; i++)
-		if (strcmp(config->stores[i].name, name) == 0 && config->stores[i].address != NULL)
-			store->address = config->stores[i].address;
+	if (address != NULL)
+		store->address = address;
 	return 0;
 }
 

@@ -531,23 +531,28 @@ void manager_inner_grant(void *ctx, struct rpc_call *call, const struct cbormap_
 
 /* --- revocation ------------------------------------------------------------ */
 
-/* Finds the owner of a host id in the rows of hosts. */
-struct owner {
-	const char *host, *role, *name; /* the host id, and its supposed owner */
-	struct manager_host_row other;  /* its other owner; no name: there is none */
-};
-
-static int find_other(void *ctx, const struct manager_db_key *key, const void *row)
+/* Checks that no other machine than this one is known by the host id. Returns 0, or -1 with err
+ * set. */
+static int check_owner(struct manager_service *s, const char *host, const char *role,
+	const char *name, struct err *err)
 {
-	const struct manager_host_row *host = row;
-	struct owner *o = ctx;
+	const struct manager_host_row *other;
+	struct buf rows;
+	size_t i, count;
+	int ret;
 
-	(void)key;
-	if (strcmp(host->host, o->host) != 0 ||
-		(strcmp(host->role, o->role) == 0 && strcmp(host->name, o->name) == 0))
-		return 0;
-	o->other = *host;
-	return 1;
+	buf_init(&rows, SIZE_MAX);
+	ret = manager_db_list(s->db, MANAGER_TABLE_HOSTS, NULL, &rows, err);
+	other = (const void *)rows.data;
+	count = rows.len / sizeof *other;
+	for (i = 0; i < count && ret == 0; i++, other++)
+		if (strcmp(other->host, host) == 0 &&
+			(strcmp(other->role, role) != 0 || strcmp(other->name, name) != 0))
+			ret = err_set(err, ERR_DENIED,
+				"host id %.8s is that of the %s %s, not of the %s %s", host,
+				other->role, other->name, role, name);
+	buf_fini(&rows);
+	return ret;
 }
 
 /* Denies a host id, even if this manager does not know it: the operator may know more. Returns 0; 1
@@ -556,7 +561,6 @@ static int revoke(struct manager_service *s, const struct rpc_identity *who,
 	const struct manager_msg_machine *ask, struct err *err)
 {
 	const char *role = ask->role, *name = ask->name, *host = ask->host;
-	struct owner owner = {.host = host, .role = role, .name = name};
 	struct manager_denied_row denied = {.time = 0};
 	struct manager_host_row row;
 	struct manager_db_key key;
@@ -567,26 +571,22 @@ static int revoke(struct manager_service *s, const struct rpc_identity *who,
 	if (got == 1 && host[0] == 0)
 		return err_set(err, ERR_NOTFOUND, "no %s %s has joined here", role, name);
 	if (host[0] == 0)
-		owner.host = row.host;
-	if (strcmp(owner.host, s->self.host) == 0)
+		host = row.host;
+	if (strcmp(host, s->self.host) == 0)
 		return err_set(err, ERR_USAGE, "a manager can't deny itself");
-	if (manager_db_each(s->db, MANAGER_TABLE_HOSTS, NULL, find_other, &owner, err) < 0)
+	if (check_owner(s, host, role, name, err) != 0)
 		return -1;
-	if (owner.other.name[0] != 0)
-		return err_set(err, ERR_DENIED,
-			"host id %.8s is that of the %s %s, not of the %s %s", owner.host,
-			owner.other.role, owner.other.name, role, name);
-	manager_db_bytes(&key, owner.host, RPC_HOST_LEN);
+	manager_db_bytes(&key, host, RPC_HOST_LEN);
 	if (manager_db_get(s->db, MANAGER_TABLE_DENIED, &key, &denied, err) < 0)
 		return -1;
 	if (denied.time != 0)
 		return 1;
-	manager_inner_audit(s, who, "%s %s is denied (host id %s)", role, name, owner.host);
+	manager_inner_audit(s, who, "%s %s is denied (host id %s)", role, name, host);
 	if (got == 1) { /* list it from now on, so that it can be seen here */
 		row = manager_inner_new_host(role, name, host);
 		got = manager_inner_put_host(s, &row, err);
 	}
-	if (got != 0 || put_denied(s, role, name, owner.host, who->name, err) != 0)
+	if (got != 0 || put_denied(s, role, name, host, who->name, err) != 0)
 		return -1;
 	return manager_inner_commit(s, err);
 }

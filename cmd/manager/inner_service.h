@@ -121,9 +121,6 @@ int manager_inner_address(const struct manager_service *service, const char *por
 /* HOST:PORT of a store: from the configuration, else as the store said. Borrowed. */
 const char *manager_inner_reach(
 	const struct manager_service *service, const struct manager_host_row *store);
-/* Lists the fleet's stores; the texts are borrowed from their rows. Returns how many. */
-size_t manager_inner_stores(const struct manager_service *service,
-	struct manager_plan_store stores[MANAGER_STORES_MAX]);
 /* Reads the stores' rows again. Returns 0, or -1 with err set. */
 int manager_inner_load_stores(struct manager_service *service, struct err *err);
 /* Asks all agents and stores to say hello again soon, as plans, stores, managers or denials have

@@ -47,14 +47,11 @@ static int find_absent(struct manager_known *k, struct err *err)
 
 	for (i = 0; i < config->all_stores.count; i++) {
 		const char *name = config->all_stores.items[i];
-		bool known = false;
+		bool known = manager_config_address(config, name) != NULL;
 
 		for (j = 0; j < count && !known; j++)
 			known = strcmp(hosts[j].role, "store") == 0 &&
 				strcmp(hosts[j].name, name) == 0;
-		for (j = 0; j < config->store_count && !known; j++)
-			known = config->stores[j].address != NULL &&
-				strcmp(config->stores[j].name, name) == 0;
 		if (!known && buf_add(&k->absent, &name, sizeof name, err) != 0)
 			return -1;
 	}

@@ -159,13 +159,9 @@ int manager_inner_address(const struct manager_service *s, const char *port,
 const char *manager_inner_reach(
 	const struct manager_service *s, const struct manager_host_row *store)
 {
-	size_t i;
+	const char *address = manager_config_address(s->config, store->name);
 
-	for (i = 0; i < s->config->store_count; i++)
-		if (strcmp(s->config->stores[i].name, store->name) == 0 &&
-			s->config->stores[i].address != NULL)
-			return s->config->stores[i].address;
-	return store->reach;
+	return address != NULL ? address : store->reach;
 }
 
 /* Whether the manager known by this name is denied; then agents and stores are not told of it. */
@@ -204,29 +200,21 @@ size_t manager_inner_peers(struct manager_service *s, struct manager_peer peers[
 
 /* --- plans ----------------------------------------------------------------- */
 
-size_t manager_inner_stores(
-	const struct manager_service *s, struct manager_plan_store stores[MANAGER_STORES_MAX])
-{
-	size_t i;
-
-	for (i = 0; i < s->store_count && i < MANAGER_STORES_MAX; i++) {
-		stores[i] = (struct manager_plan_store){.name = s->stores[i].name,
-			.address = manager_inner_reach(s, &s->stores[i]),
-			.has_uid = true,
-			.has_key = true};
-		memcpy(stores[i].uid, s->stores[i].uid, MANAGER_UID_LEN);
-		memcpy(stores[i].key, s->stores[i].key, MANAGER_KEY_LEN);
-	}
-	return i;
-}
-
 int manager_inner_plan(struct manager_service *s, const char *agent, struct buf *plan,
 	uint8_t digest[MANAGER_DIGEST_LEN], struct err *err)
 {
 	struct manager_plan_store known[MANAGER_STORES_MAX];
-	size_t n = manager_inner_stores(s, known);
+	size_t i;
 
-	if (manager_config_plan(s->config, agent, known, n, plan, err) != 0)
+	for (i = 0; i < s->store_count && i < MANAGER_STORES_MAX; i++) {
+		known[i] = (struct manager_plan_store){.name = s->stores[i].name,
+			.address = s->stores[i].reach,
+			.has_uid = true,
+			.has_key = true};
+		memcpy(known[i].uid, s->stores[i].uid, MANAGER_UID_LEN);
+		memcpy(known[i].key, s->stores[i].key, MANAGER_KEY_LEN);
+	}
+	if (manager_config_plan(s->config, agent, known, i, plan, err) != 0)
 		return -1;
 	manager_plan_digest(plan->data, plan->len, digest);
 	return 0;

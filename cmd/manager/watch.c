@@ -1,7 +1,6 @@
 /* One row for each agent and job: compute, compare, explain, sort. */
 #include "cmd/manager/watch.h"
 
-#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,12 +20,6 @@ static const char *const names[MANAGER_STATES] = {[MANAGER_STATE_OK] = "ok",
 	[MANAGER_STATE_COPIES] = "under-replicated",
 	[MANAGER_STATE_FAILED] = "failed",
 	[MANAGER_STATE_LATE] = "late"};
-
-const char *manager_state_name(enum manager_state state)
-{
-	assert(state < MANAGER_STATES);
-	return names[state];
-}
 
 const char *manager_age(char text[MANAGER_AGE_MAX], int64_t sec)
 {

@@ -25,7 +25,8 @@ struct buf;
 struct err;
 struct manager_config;
 
-/* From the least severe to the worst. */
+/* From the least severe to the worst. In a row .state is its name: "ok", "running", "not expected",
+ * "never", "held", "partial", "under-replicated", "failed", "late"; or "cancelled". */
 enum manager_state {
 	MANAGER_STATE_OK,
 	MANAGER_STATE_RUNNING,
@@ -38,10 +39,6 @@ enum manager_state {
 	MANAGER_STATE_LATE,
 	MANAGER_STATES
 };
-
-/* The state's name: "ok", "running", "not expected", "never", "held", "partial",
- * "under-replicated", "failed", "late". The name in a row can also be "cancelled". */
-const char *manager_state_name(enum manager_state state);
 
 /* Prints the largest units of a time: "3d 4h", "12m", "5s". Returns text. */
 #define MANAGER_AGE_MAX 32

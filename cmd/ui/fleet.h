@@ -47,7 +47,7 @@ void ui_fleet_close(struct ui_fleet *fleet);
 int ui_fleet_only(struct ui_fleet *fleet, size_t manager, const char *who, struct err *err);
 
 /* Calls a method. params: the members of its CBOR map, or NULL. reply and blob are initialised by
- * the caller, who owns them; blob is NULL if the method has none. Returns 0, or -1 with err set. */
+ * the caller, who owns them; NULL if the method has none. Returns 0, or -1 with err set. */
 int ui_fleet_call(struct ui_fleet *fleet, uint16_t method, const struct ui_field *params,
 	struct buf *reply, struct buf *blob, struct err *err);
 

@@ -11,6 +11,7 @@
 #include <netdb.h>
 #include <spawn.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -251,20 +252,24 @@ int ui_install_store_conf(const char *folder, const char *path, const char *list
 	return ui_install_conf(folder, "store.conf", text, err);
 }
 
-int ui_install_local_conf(const char *folder, const char *listen, const char *enroll,
-	const char *address, struct err *err)
+int ui_install_local_conf(
+	const char *folder, const struct store_address *at, const char *address, struct err *err)
 {
+	bool v6 = strchr(at->host, ':') != NULL;
+	const char *before = v6 ? "[" : "", *after = v6 ? "]" : "";
+	unsigned port = (unsigned)strtoul(at->port, NULL, 10);
 	char text[CONF_MAX];
 
 	snprintf(text, sizeof text,
 		"# Of this machine alone, as a manager: see fdump-manager(1).\n"
 		"manager {\n"
-		"  listen = \"%s\"\n"
-		"  enroll = \"%s\"\n"
+		"  listen = \"%s%s%s:%u\"\n"
+		"  enroll = \"%s%s%s:%u\"\n"
 		"%s%s%s"
 		"}\n",
-		listen, enroll, address != NULL ? "  address = \"" : "",
-		address != NULL ? address : "", address != NULL ? "\"\n" : "");
+		before, at->host, after, port, before, at->host, after, port + 2,
+		address != NULL ? "  address = \"" : "", address != NULL ? address : "",
+		address != NULL ? "\"\n" : "");
 	return ui_install_conf(folder, "local.conf", text, err);
 }
 

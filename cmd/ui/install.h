@@ -46,9 +46,10 @@ int ui_install_conf(const char *folder, const char *name, const char *text, stru
 /* Writes store.conf likewise. */
 int ui_install_store_conf(
 	const char *folder, const char *path, const char *listen, struct err *err);
-/* Writes a manager's local.conf likewise. address: NULL to leave it out. */
-int ui_install_local_conf(const char *folder, const char *listen, const char *enroll,
-	const char *address, struct err *err);
+/* Writes a manager's local.conf likewise. at: where it listens; enrolment is two ports further.
+ * address: NULL to leave it out. */
+int ui_install_local_conf(
+	const char *folder, const struct store_address *at, const char *address, struct err *err);
 
 /* Makes the role's folder, with a key, a certificate for it that the intermediate `ca` signs, and
  * the root's certificate, copied from `root`. host: NULL for a new host id. Returns 0, or -1 with
