@@ -111,7 +111,7 @@ static int restore(struct restore *r, struct ui_dump *d, struct err *err)
 {
 	const struct store_dump *dump = dump_source_dump(d->source);
 	char base[4096];
-	int status;
+	int status, failed;
 
 	if (check_origin(r, dump, err) != 0)
 		return -1;
@@ -135,8 +135,8 @@ static int restore(struct restore *r, struct ui_dump *d, struct err *err)
 		close(r->target);
 	if (ui_dump_gaps(d, err) == 0)
 		return status;
-	ui_fail(err);
-	return status != UI_NOSPACE ? UI_DAMAGE : status;
+	failed = ui_fail(err);
+	return status != UI_NOSPACE ? failed : status;
 }
 
 static struct restore restore_options;

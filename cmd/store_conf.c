@@ -10,6 +10,7 @@
 
 #include "cmd/manager/syntax.h"
 #include "cmd/store/proto.h"
+#include "cmd/store/service.h"
 #include "cmd/ui/conf.h"
 #include "lib/err.h"
 #include "lib/name.h"
@@ -17,11 +18,15 @@
 
 enum { STORE, AGENT };
 /* clang-format off */
-#define TEXT(member) {.name = #member, .at = offsetof(struct cmd_store_conf, member), \
+#define KEY(key, kind, member) {.name = (key), .type = (kind), \
+	.at = offsetof(struct cmd_store_conf, member), \
 	.size = sizeof(((struct cmd_store_conf *)0)->member)}
 /* clang-format on */
+#define TEXT(member) KEY(#member, NULL, member)
 static const struct manager_syntax_key store_keys[] = {TEXT(path), TEXT(listen), TEXT(address),
-	TEXT(gc), TEXT(scrub), TEXT(zone), TEXT(quota), TEXT(min_age), TEXT(lock_max), {0}};
+	TEXT(gc), TEXT(scrub), TEXT(zone), TEXT(quota),
+	KEY("min_age", ui_conf_time, limits.min_age_sec),
+	KEY("lock_max", ui_conf_time, lock_max_sec), {0}};
 static const struct manager_syntax_key agent_keys[] = {{.name = "quota"}, {0}};
 static const struct manager_syntax_rule rules[] = {{.kind = "store", .keys = store_keys},
 	{.kind = "agent", .titled = true, .keys = agent_keys}, {0}};
@@ -83,10 +88,6 @@ static int take_store(struct cmd_store_conf *c, const struct manager_section *se
 	if (get_quota(c, c->quota, &c->limits.quota) != 0)
 		return err_set(err, ERR_CONFIG,
 			"%s: quota: expected a size as 10G, a share as 50%%, or none", path);
-	if (size_parse_time(c->min_age, &c->limits.min_age_sec) != 0 ||
-		size_parse_time(c->lock_max, &c->lock_max_sec) != 0)
-		return err_set(err, ERR_CONFIG,
-			"%s: min_age, lock_max: expected a time as 12h or 90d", path);
 	return 0;
 }
 
@@ -119,8 +120,7 @@ int cmd_store_conf_read(struct cmd_store_conf *conf, const char *folder, struct 
 		.gc = "~ 2 * * *",
 		.scrub = "~ 3 * * 0",
 		.quota = "50%",
-		.min_age = "0s",
-		.lock_max = "90d"};
+		.lock_max_sec = STORE_LOCK_MAX_SEC};
 	snprintf(path, sizeof path, "%.4096s/store.conf", folder);
 	ret = ui_conf_read(&syntax, path, rules, ui_conf_problem, NULL, err);
 	if (ret == 1)

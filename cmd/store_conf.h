@@ -22,7 +22,7 @@ struct err;
 
 struct cmd_store_conf {
 	char path[4096], listen[256], address[256], gc[256], scrub[256], zone[128];
-	char quota[32], min_age[32], lock_max[32];
+	char quota[32];
 	int64_t lock_max_sec;
 	struct engine_limits limits; /* .quotas is owned */
 };

@@ -105,15 +105,14 @@ static int on_listed(void *ctx, const char *name, uint8_t type)
 	return strcmp(name, "lost+found") == 0 ? 0 : -1; /* every file system may have that */
 }
 
-/* Whether a directory is not empty. One that may not be read counts as not empty. Returns 0, 1,
- * or -1 with err set. */
+/* Whether a directory is not empty. Returns 0, 1, or -1 with err set. */
 static int holds_something(int dir, struct err *err)
 {
 	uint64_t mem[4096];
 	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), ret;
 
 	if (fd < 0)
-		return errno == EACCES ? 1 : err_errno(err, errno, "the target can't be opened");
+		return err_errno(err, errno, "the target can't be listed");
 	ret = fs_list(fd, mem, sizeof mem, on_listed, NULL);
 	if (ret == -1)
 		err_errno(err, errno, "the target can't be listed");
@@ -542,15 +541,19 @@ static int make_dir(struct pack_descent *s, const struct pack_head *head, struct
 	return o->fd >= 0 ? 0 : -1;
 }
 
-/* Whether an existing directory keeps its metadata. */
-static bool keeps(struct pack_descent *s, const struct pack_head *head, const struct opened *o)
+/* Whether an existing directory keeps its metadata. If its own can't be read, it does, which is
+ * reported. */
+static bool keeps(struct pack_descent *s, const struct pack_head *head, struct pack_bytes path,
+	const struct opened *o)
 {
 	struct stat st;
 
 	if (o->linked || o->fresh)
 		return o->linked;
-	if (fstat(o->fd, &st) != 0)
+	if (fstat(o->fd, &st) != 0) {
+		pack_outcome_lost(s->outcome, path, "metadata not restored", errno);
 		return true;
+	}
 	return find_bare(s, st.st_dev, st.st_ino) == NULL &&
 	       !pack_overwrite_may(s->o->overwrite, head, &st, o->fd);
 }
@@ -566,7 +569,7 @@ int pack_descent_put(struct pack_descent *s, const struct pack_head *head, struc
 	if (pack_path_is_root(path)) {
 		while (s->depth > 1)
 			leave(s);
-		if (s->keep_target || keeps(s, head, &o))
+		if (s->keep_target || keeps(s, head, path, &o))
 			return 1;
 		/* A restore that continues an interrupted one finds the target not empty and
 		 * leaves its metadata alone. So apply them now too. */
@@ -586,7 +589,7 @@ int pack_descent_put(struct pack_descent *s, const struct pack_head *head, struc
 		buf_add(&s->closed, path.at, path.len, NULL); /* if full, each is reported */
 		return 1;
 	}
-	keep = keeps(s, head, &o);
+	keep = keeps(s, head, path, &o);
 	if (enter(s, &o, path, err) != 0)
 		return -1;
 	return keep ? 1 : set_due(&s->levels[s->depth - 1].due, head, err);

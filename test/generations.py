@@ -121,7 +121,8 @@ def main(args):
         for g in range(generations):
             for _ in range(rng.randrange(1, 40)):
                 tree.step()
-            out = run(fdump, "backup", "-s", "./one", "-s", "./two", "--to", "key.pub", "--state", "state", "-C", "tree", ".")
+            out = run(fdump, "backup", "-s", "./one", "-s", "./two", "--to", "key.pub", "--state", "state",
+                "--accept-fewer", "-C", "tree", ".")
             was[re.match(r"dump (\w+)", out).group(1)] = picture("tree")
         for dump in was:
             check(dump, [rng.choice(["one", "two"])])

@@ -7,7 +7,6 @@
 #include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "cmd/store/identity.h"
@@ -75,23 +74,19 @@ static int parse(struct engine *s, char *text, struct err *err)
 
 int engine_quotas_load(struct engine *s, struct err *err)
 {
-	char path[ENGINE_PATH_MAX], *text = malloc(FILE_MAX + 1);
+	char path[ENGINE_PATH_MAX];
+	struct buf text = {.max = FILE_MAX};
 	struct err why = {0};
-	size_t len;
 	int got = -1;
 
-	if (text == NULL)
-		return err_set(err, ERR_NOMEM, "out of memory");
 	engine_path(path, s->path, QUOTAS);
-	if (file_read(path, text, FILE_MAX, &len, NULL, &why) == 0) {
-		text[len] = 0;
-		got = parse(s, text, err);
-	} else if (why.code == ERR_NOTFOUND) {
+	if (file_read_buf(path, &text, NULL, &why) == 0)
+		got = parse(s, (char *)text.data, err);
+	else if (why.code == ERR_NOTFOUND)
 		got = 0;
-	} else {
+	else
 		*err = why;
-	}
-	free(text);
+	buf_fini(&text);
 	return got;
 }
 

@@ -4,7 +4,6 @@
 
 #include <assert.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "lib/esc.h"
@@ -14,6 +13,8 @@
 #include "rpc/wire.h"
 
 #define CLOSE_MS 5000
+
+static const uint8_t no_params[] = {0xa0}; /* an empty map */
 
 /* --- life ------------------------------------------------------------------ */
 
@@ -119,7 +120,6 @@ static void about_done(void *arg, const struct rpc_client_answer *answer)
 /* Dials, and asks for the store's identity; remote_open waits for the answer. */
 static int remote_open_start(struct store *s, struct err *err)
 {
-	static const uint8_t no_params[] = {0xa0};
 	struct remote *r = (struct remote *)s;
 	const struct rpc_client_request request = {.method = STORE_METHOD_ABOUT,
 		.params = no_params,
@@ -181,7 +181,6 @@ static int remote_open(struct store *s, int64_t wait_ms, struct err *err)
 
 static int remote_about(struct store *s, struct store_about *about, struct err *err)
 {
-	static const uint8_t no_params[] = {0xa0};
 	const struct rpc_client_request request = {
 		.method = STORE_METHOD_ABOUT, .params = no_params, .len = sizeof no_params};
 	struct remote *r = (struct remote *)s;

@@ -11,6 +11,7 @@
 #include "cmd/store/parcel.h"
 #include "lib/cbor.h"
 #include "lib/hash.h"
+#include "lib/mem.h"
 #include "lib/uptime.h"
 #include "rpc/client.h"
 #include "rpc/wire.h"
@@ -282,15 +283,6 @@ static int take_room(struct remote *r, size_t len, int64_t wait_ms, struct err *
 	return ret;
 }
 
-static void give_room(struct remote *r, size_t len)
-{
-	mutex_lock(&r->base.lock);
-	assert(r->puts > 0 && r->bytes >= len);
-	r->puts--;
-	r->bytes -= len;
-	mutex_unlock(&r->base.lock);
-}
-
 int store_remote_put(struct store *s, struct store_parcel *parcel, int64_t wait_ms, struct err *err)
 {
 	struct remote *r = (struct remote *)s;
@@ -313,21 +305,22 @@ int store_remote_put(struct store *s, struct store_parcel *parcel, int64_t wait_
 		rpc_client_why(r->client, err);
 	if (ret != STORE_TAKEN)
 		return ret;
-	put = malloc(sizeof *put);
-	if (put == NULL) {
-		give_room(r, parcel->len);
-		return err_set(err, ERR_NOMEM, "out of memory");
-	}
-	*put = (struct put){r, store_parcel_ref(parcel)};
 	memcpy(params.domain, s->run.domain, sizeof params.domain);
 	memcpy(params.id, record.id, sizeof params.id);
 	store_remote_params(&request, mem, store_put_fields, &params);
-	request.arg = put;
-	if (rpc_client_start(r->client, &request, err) != NULL)
-		return STORE_TAKEN;
-	give_room(r, parcel->len);
-	store_parcel_unref(parcel);
-	free(put);
+	put = mem_new(sizeof *put, err);
+	if (put != NULL) {
+		*put = (struct put){r, store_parcel_ref(parcel)};
+		request.arg = put;
+		if (rpc_client_start(r->client, &request, err) != NULL)
+			return STORE_TAKEN;
+		store_parcel_unref(parcel);
+		free(put);
+	}
+	mutex_lock(&s->lock);
+	r->puts--;
+	r->bytes -= parcel->len;
+	mutex_unlock(&s->lock);
 	return -1;
 }
 

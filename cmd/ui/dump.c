@@ -57,11 +57,22 @@ static void tell(
 		NULL);
 }
 
+/* Whether not one of the stores can be reached any more. */
+static bool none_left(const struct ui_dump *d)
+{
+	uint32_t gone = dump_source_lost(d->source) | d->behind;
+
+	return dump_source_lost(d->source) != 0 &&
+	       gone == (uint32_t)(((uint64_t)1 << d->o->store_count) - 1);
+}
+
 /* Reports chunks that were read from another store, and stores that could not be reached any more:
  * for each store a line or, with --json, an object ("note", id "COMMAND.healed" or
  * "COMMAND.lost"). */
-static void tell_healed(const struct ui_options *o, const struct dump_source *source)
+static void tell_healed(const struct ui_dump *d)
 {
+	const struct ui_options *o = d->o;
+	const struct dump_source *source = d->source;
 	uint32_t lost = dump_source_lost(source);
 	char text[ERR_MESSAGE_MAX];
 	size_t i, n;
@@ -75,7 +86,9 @@ static void tell_healed(const struct ui_options *o, const struct dump_source *so
 			tell(o, i, "healed", n, text);
 		if ((lost >> i & 1) != 0)
 			tell(o, i, "lost", 0,
-				"could not be reached any more: the rest was read from the others");
+				none_left(d) ? "could not be reached any more"
+					     : "could not be reached any more: the rest was read "
+					       "from the others");
 	}
 }
 
@@ -288,7 +301,7 @@ void ui_dump_close(struct ui_dump *d)
 		pack_heirs_fini(&d->heirs);
 	if (d->source != NULL && d->o != NULL) {
 		if (!d->told_healed)
-			tell_healed(d->o, d->source);
+			tell_healed(d);
 		mend_all(d->o, &d->stores, d->source);
 	}
 	dump_source_free(d->source);
@@ -343,10 +356,14 @@ int ui_dump_feed(struct ui_dump *d, struct pack_read_options *reading, struct er
 int ui_dump_gaps(struct ui_dump *d, struct err *err)
 {
 	if (d->source != NULL)
-		tell_healed(d->o, d->source);
+		tell_healed(d);
 	d->told_healed = true;
 	if (d->replay == NULL || !dump_replay_gaps(d->replay))
 		return 0;
+	if (none_left(d))
+		return err_set(err, ERR_TIMEOUT,
+			"chunks could not be read, for no store can be reached any more: they are "
+			"not known to be lost; run the command again when one can");
 	return err_set(err, ERR_DAMAGE, "chunks are lost: " DUMP_SOURCE_ADVICE);
 }
 

@@ -20,6 +20,7 @@
 #define CONNECT_MS  10000 /* connecting to the last one */
 #define CLOSE_MS    2000
 #define PATIENCE_MS 3700000 /* longer than any method's deadline */
+#define LOST_MS     60000   /* without a connection, in the middle of a call */
 #define PARAMS_MAX  512     /* bytes of a method's parameters */
 
 /* --- identity and managers -------------------------------------------------- */
@@ -238,6 +239,7 @@ static int dial(struct ui_fleet *f, struct err *err)
 		.port = address.port,
 		.times = ui_test_times(NULL),
 		.patience_ms = f->patience_ms != 0 ? f->patience_ms : PATIENCE_MS,
+		.lost_ms = f->patience_ms != 0 ? 0 : LOST_MS,
 		.connect_ms = waits_briefly ? NEXT_MS : CONNECT_MS};
 
 	if (ui_address(&address, f->managers[f->at].address, MANAGER_PORT, err) != 0)
