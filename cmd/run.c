@@ -21,7 +21,7 @@
 #define POLLS_UP   6     /* polls between checks whether the agents are connected */
 #define POLLS_SHOW 4     /* polls between updates of the progress, on a terminal */
 #define LOOK_COUNT 16    /* newest runs of an agent to check: more can't end between two polls */
-#define AWAY_MS    60000 /* how long an agent may be away */
+#define AWAY_MS    60000 /* how long an agent may be away, or the manager unable to record runs */
 
 /* An agent that has accepted the order. */
 struct waited {
@@ -40,6 +40,8 @@ struct run {
 	unsigned method;
 	bool wait, cancel, hold, release;
 	int64_t away_ms; /* how long an agent may be away; the manager may be away twice as long */
+	int64_t unsaved_ms;               /* since when the manager can't record runs; 0: it can */
+	char unsaved[MANAGER_REASON_MAX]; /* why; "": it can */
 	struct waited *waited;
 	size_t count;
 	uint64_t bytes, entries, total; /* sums for the runs that are waited for */
@@ -133,6 +135,20 @@ static int keep_up(void *ctx, const void *row, struct err *err)
 	return 0;
 }
 
+/* Stops waiting for a run. when: it will be known. Returns 0 or -1. */
+static int give_up(struct run *r, struct waited *w, const char *when, struct err *err)
+{
+	char what[200];
+
+	w->ended = true;
+	if (r->status != UI_FAILED)
+		r->status = UI_BUSY;
+	snprintf(what, sizeof what,
+		"it is not known how its run ended ('fdump runs' says so when %s)", when);
+	return ui_problem(
+		&(struct ui_problem){.id = "run.unknown", .agent = w->agent, .what = what}, err);
+}
+
 /* Stops waiting for an agent that was away for too long. Returns 0 or -1. */
 static int look_away(struct run *r, struct waited *w, struct err *err)
 {
@@ -147,16 +163,46 @@ static int look_away(struct run *r, struct waited *w, struct err *err)
 					  .what = "is not connected any more; its run may go on"},
 			err);
 	}
-	if (uptime_ms() - w->away_ms < r->away_ms)
-		return 0;
-	w->ended = true;
-	if (r->status != UI_FAILED)
-		r->status = UI_BUSY;
-	return ui_problem(&(struct ui_problem){.id = "run.unknown",
-				  .agent = w->agent,
-				  .what = "it is not known how its run ended ('fdump runs' says so "
-					  "when the agent is connected again)"},
-		err);
+	return uptime_ms() - w->away_ms < r->away_ms
+		       ? 0
+		       : give_up(r, w, "the agent is connected again", err);
+}
+
+static int keep_unsaved(void *ctx, const void *row, struct err *err)
+{
+	const struct manager_alarm_row *alarm = row;
+	struct run *r = ctx;
+
+	(void)err;
+	if (strcmp(alarm->kind, "unsaved") == 0)
+		memcpy(r->unsaved, alarm->reason, sizeof r->unsaved);
+	return 0;
+}
+
+/* Stops waiting for all runs if the manager could not record any for too long. Returns 0 or -1. */
+static int look_unsaved(struct run *r, struct err *err)
+{
+	char what[MANAGER_REASON_MAX + NAME_LEN_MAX + 80];
+	size_t i;
+
+	r->unsaved[0] = 0;
+	if (ui_fleet_rows(&r->fleet, MANAGER_METHOD_ALARMS, NULL, manager_alarm_fields,
+		    sizeof(struct manager_alarm_row), keep_unsaved, r, err) != 0)
+		return -1;
+	if (r->unsaved[0] == 0) {
+		r->unsaved_ms = 0;
+	} else if (r->unsaved_ms == 0) {
+		r->unsaved_ms = uptime_ms();
+		snprintf(what, sizeof what, "the manager %s can't record how runs end: %s",
+			r->fleet.manager, r->unsaved);
+		return ui_problem(&(struct ui_problem){.id = "run.unsaved", .what = what}, err);
+	} else if (uptime_ms() - r->unsaved_ms >= r->away_ms) {
+		for (i = 0; i < r->count; i++)
+			if (!r->waited[i].ended &&
+				give_up(r, &r->waited[i], "the manager can record it", err) != 0)
+				return -1;
+	}
+	return 0;
 }
 
 /* Checks which agents are connected; if one agent was named, only that one. */
@@ -246,7 +292,8 @@ static int wait_all(struct run *r, struct err *err)
 	do {
 		nanosleep(&pause, NULL);
 		left = look_all(r, err);
-		if (left > 0 && ++polls % POLLS_UP == 0 && look_up(r, err) != 0)
+		if (left > 0 && ++polls % POLLS_UP == 0 &&
+			(look_up(r, err) != 0 || look_unsaved(r, err) != 0))
 			left = -1;
 		if (left > 0 && shown && polls % POLLS_SHOW == 1 && show_progress(r, err) != 0)
 			left = -1;
@@ -321,7 +368,8 @@ const struct ui_command cmd_run = {
 	.arguments = "JOB",
 	.exits = "0 done; 1 some entries changed or could not be read; 2 failed on an agent, or "
 		 "wrong usage; 4 fewer copies than asked for; 6 not allowed; 8 it is not known "
-		 "how a run ended, for its agent or the manager was lost.",
+		 "how a run ended, for its agent or the manager was lost, or the manager can't "
+		 "record it.",
 	.own = &run_options,
 	.run = run,
 };

@@ -29,6 +29,14 @@ static bool tell(
 	return true;
 }
 
+static int put(struct manager_service *s, const struct manager_alarm_row *row, struct err *err)
+{
+	struct manager_db_key key;
+
+	manager_db_bytes(&key, row->alarm, strlen(row->alarm));
+	return manager_db_put(s->db, MANAGER_TABLE_ALARMS, &key, row, err);
+}
+
 /* Compares a trouble with the stored alarm. kept, found: NULL if there is none. */
 static int look_at(struct manager_service *s, const struct manager_alarm_row *kept,
 	const struct manager_trouble *found, unsigned *left, struct err *err)
@@ -60,8 +68,25 @@ static int look_at(struct manager_service *s, const struct manager_alarm_row *ke
 		manager_db_bytes(&key, row.alarm, strlen(row.alarm));
 		return manager_db_del(s->db, MANAGER_TABLE_ALARMS, &key, err) < 0 ? -1 : 0;
 	}
-	manager_db_bytes(&key, row.alarm, strlen(row.alarm));
-	return manager_db_put(s->db, MANAGER_TABLE_ALARMS, &key, &row, err);
+	return put(s, &row, err);
+}
+
+/* While the state can't be written only that is reported: of the others it could not be kept that
+ * they were. Each time is another attempt to write, and to get the reports that were lost. */
+static int look_at_unsaved(
+	struct manager_service *s, const struct manager_known *k, struct err *err)
+{
+	unsigned left = 1;
+	size_t i;
+
+	for (i = 0; i < k->trouble_count; i++)
+		if (strcmp(k->troubles[i].row.kind, "unsaved") == 0 &&
+			manager_trouble_step(&s->unsaved, &k->troubles[i], 0, time(NULL)) ==
+				MANAGER_TROUBLE_RAISE &&
+			tell(s, &s->unsaved, true, &left))
+			memcpy(s->unsaved.told, s->unsaved.state, sizeof s->unsaved.told);
+	manager_inner_call_all(s);
+	return put(s, &s->unsaved, err);
 }
 
 static int look_at_all(struct manager_service *s, const struct manager_known *k, struct err *err)
@@ -137,12 +162,18 @@ static void on_look(void *arg)
 	struct manager_service *s = arg;
 	struct manager_known known;
 	struct err err = {0};
-	int ret;
+	bool unsaved = manager_db_fault(s->db) != NULL;
+	int ret = 0;
 
 	rpc_timer_start(&s->alarms, s->o.loop, LOOK_MS, on_look, s);
-	ret = manager_inner_know(s, &known, &err);
+	if (!unsaved && s->unsaved.alarm[0] != 0) {
+		ret = put(s, &s->unsaved, &err);
+		s->unsaved = (struct manager_alarm_row){.told = ""};
+	}
+	if (manager_inner_know(s, &known, &err) != 0)
+		ret = -1;
 	if (ret == 0)
-		ret = look_at_all(s, &known, &err);
+		ret = unsaved ? look_at_unsaved(s, &known, &err) : look_at_all(s, &known, &err);
 	if (ret == 0 && s->config->metrics != NULL)
 		ret = put_metrics(s, &known, &err);
 	if (ret != 0)

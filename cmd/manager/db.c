@@ -50,6 +50,9 @@ struct manager_db {
 	struct db *db;
 	struct db_txn *txn; /* the changes; NULL if there are none */
 	unsigned changes;   /* how many there are in .txn */
+	bool adds_run;      /* one of them adds a run */
+	struct err fault;   /* of the last commit; code ERR_NONE: it succeeded */
+	bool lost_run;      /* a commit that added a run has failed */
 	struct buf value;
 	manager_db_damaged *damaged;
 	void *ctx;
@@ -235,6 +238,7 @@ int manager_db_put(struct manager_db *s, enum manager_table table, const struct 
 {
 	if (begin_change(s, table, key, err) != 0)
 		return -1;
+	s->adds_run |= table == MANAGER_TABLE_RUNS;
 	buf_clear(&s->value);
 	if (buf_add(&s->value, "\0\0\0\0\0\0\0", CHECK_LEN, err) != 0 ||
 		manager_row_put(&s->value, tables[table].fields, row, err) != 0)
@@ -385,8 +389,27 @@ bool manager_db_changed(const struct manager_db *s)
 int manager_db_commit(struct manager_db *s, struct err *err)
 {
 	struct db_txn *txn = s->txn;
+	bool adds_run = s->adds_run;
+	struct err why = {0};
 
 	s->txn = NULL;
 	s->changes = 0;
-	return txn != NULL ? db_commit(txn, err) : 0;
+	s->adds_run = false;
+	if (txn == NULL)
+		return 0;
+	if (db_commit(txn, &why) != 0) {
+		s->fault = *err = why;
+		s->lost_run |= adds_run;
+		return -1;
+	}
+	if (adds_run || !s->lost_run) {
+		s->fault.code = ERR_NONE;
+		s->lost_run = false;
+	}
+	return 0;
+}
+
+const char *manager_db_fault(const struct manager_db *s)
+{
+	return s->fault.code != ERR_NONE ? s->fault.message : NULL;
 }

@@ -118,5 +118,9 @@ const char *manager_db_name(enum manager_table table);
 bool manager_db_changed(const struct manager_db *db);
 /* Makes them durable. Returns 0, or -1 with err set: the changes since the last commit are lost. */
 int manager_db_commit(struct manager_db *db, struct err *err);
+/* Why changes can't be made durable; NULL: they can. From a commit that fails to one that succeeds;
+ * if one that added a run has failed, to one that adds a run, as others may fit in where it did
+ * not. Valid until the next commit. */
+const char *manager_db_fault(const struct manager_db *db);
 
 #endif

@@ -75,7 +75,8 @@ struct manager_service {
 	size_t recipient_count;
 	uint64_t audits;
 	int64_t started;
-	int64_t valid_from, expires; /* of the own certificate */
+	int64_t valid_from, expires;      /* of the own certificate */
+	struct manager_alarm_row unsaved; /* while the state can't be written: the alarm about it */
 	bool new_damage; /* new damage in the state: ask agents for their journals again */
 	bool ending;
 };
@@ -193,7 +194,7 @@ struct manager_known {
 int manager_inner_know(
 	struct manager_service *service, struct manager_known *known, struct err *err);
 void manager_inner_forget(struct manager_known *known);
-/* An alarm in the state; NULL if it is not there. */
+/* An alarm in the state, or the one that it can't be written; NULL if it is not there. */
 const struct manager_alarm_row *manager_inner_kept(
 	const struct manager_known *known, const char *alarm);
 

@@ -85,7 +85,8 @@ static int read_all(struct manager_known *k, struct err *err)
 		.absent_count = k->absent.len / sizeof *k->facts.absent,
 		.signs_until = rpc_ca_until(k->service->ca),
 		.expires = k->service->expires,
-		.started = k->service->started};
+		.started = k->service->started,
+		.unsaved = manager_db_fault(db)};
 	find_damage(k);
 	k->kept = (const void *)k->alarm_rows.data;
 	k->kept_count = k->alarm_rows.len / sizeof *k->kept;
@@ -183,6 +184,8 @@ const struct manager_alarm_row *manager_inner_kept(const struct manager_known *k
 {
 	struct manager_alarm_row key;
 
+	if (strcmp(k->service->unsaved.alarm, alarm) == 0)
+		return &k->service->unsaved;
 	snprintf(key.alarm, sizeof key.alarm, "%s", alarm);
 	return k->kept_count > 0 ? bsearch(&key, k->kept, k->kept_count, sizeof key, by_alarm)
 				 : NULL;

@@ -191,8 +191,12 @@ static int check_names(
 void manager_inner_runs(void *ctx, struct rpc_call *call, const struct cbormap_value *values)
 {
 	struct listing l = {.service = ctx, .ask = {.count = 50}};
+	struct err err = {0};
 	int ret;
 
+	/* A run that is shown is durable. */
+	if (manager_inner_commit(l.service, &err) != 0)
+		manager_inner_log(l.service, MANAGER_ERROR, "state: %s", err.message);
 	cbormap_store(&l.ask, manager_runs_fields_in, values);
 	buf_init(&l.out, MANAGER_LISTING_MAX);
 	ret = manager_db_each(l.service->db, MANAGER_TABLE_RUNS, NULL, list_run, &l, &l.err);

@@ -15,6 +15,7 @@
 
 #define REPORTS_MAX 16 /* received at the same time */
 #define COMMIT_MS   10
+#define ALARMS_MS   100   /* before alarms are checked when commits fail, or succeed again */
 #define NEWS_SEC    86400 /* older records are not logged, as a new manager gets whole journals */
 #define LASTS_MAX   (2 * MANAGER_JOBS_MAX) /* rows for one agent: jobs come and go */
 
@@ -63,10 +64,14 @@ static void on_done(void *arg, const struct err *err)
 
 int manager_inner_commit(struct manager_service *s, struct err *err)
 {
+	bool failed = manager_db_fault(s->db) != NULL;
 	int ret = manager_db_commit(s->db, err);
 	struct manager_report *r;
 
 	rpc_timer_stop(&s->commit);
+	/* Raise the alarm, or end it, without waiting for the next minute. */
+	if (failed != (manager_db_fault(s->db) != NULL) && rpc_timer_on(&s->alarms))
+		rpc_timer_start(&s->alarms, s->o.loop, ALARMS_MS, s->alarms.fire, s);
 	for (r = s->reports; r != NULL; r = r->next) {
 		if (!r->committed)
 			continue;

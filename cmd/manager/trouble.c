@@ -223,6 +223,10 @@ int manager_trouble_list(
 			"be made again ('fdump revoke', 'fdump token')",
 			facts->damaged_count, facts->damaged_count == 1 ? "y" : "ies",
 			facts->damaged);
+	if (facts->unsaved != NULL)
+		add(&l, &self, "unsaved", "state not saved", true,
+			"its database can't be written, so no runs are recorded: %s",
+			facts->unsaved);
 	look_at_certificate(&l, &self, "certificate", facts->expires, RENEW_DAYS,
 		": it is not renewed; the manager's log says why");
 	look_at_certificate(&l, &self, "intermediate", facts->signs_until, TELL_DAYS,

@@ -18,6 +18,7 @@
  *   certificate  a machine, a person  it was renewed
  *   intermediate a manager            the manager has joined again
  *   state        a manager            all damaged entries of its database were written again
+ *   unsaved      a manager            its database can be written again
  *   space        a store              it has space again
  *   damage       a store              a scrub has found none
  *   stopped      a store              its service has said hello again
@@ -57,6 +58,7 @@ struct manager_facts {
 	size_t absent_count;
 	const char *damaged;  /* names of the tables in its database with damaged entries, */
 	size_t damaged_count; /* and how many entries */
+	const char *unsaved;  /* why its database can't be written; NULL: it can */
 };
 
 /* Something that is wrong now. */

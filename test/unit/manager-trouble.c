@@ -127,6 +127,13 @@ static void certificates(void **state)
 	expect(nth(1), "manager/m1/intermediate", "certificate expiring", false, "join again");
 }
 
+static void manager(void **state)
+{
+	(void)state;
+	assert_int_equal(list(&(struct manager_facts){.unsaved = "commit: full"}, NOW), 1);
+	expect(nth(0), "manager/m1/unsaved", "state not saved", true, ": commit: full");
+}
+
 static void agents(void **state)
 {
 	struct manager_host_row a = {.name = "web1", .role = "agent", .differs = true};
@@ -312,6 +319,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(machines),
 		cmocka_unit_test(certificates),
+		cmocka_unit_test(manager),
 		cmocka_unit_test(agents),
 		cmocka_unit_test(absent),
 		cmocka_unit_test(stores),
