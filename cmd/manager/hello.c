@@ -246,6 +246,7 @@ void manager_inner_hello(void *ctx, struct rpc_call *call, const struct cbormap_
 	}
 	cbormap_store(&h, manager_hello_fields, values);
 	if (take_hello(s, &h, link, &row, &changed, &replaced, &err) != 0) {
+		link->hello &= err.code != ERR_DENIED;
 		if (err.code == ERR_DENIED)
 			note_stranger(s, link, &err);
 		rpc_call_fail(call, &err);

@@ -132,8 +132,10 @@ static int list_host(void *ctx, const struct manager_db_key *key, const void *ro
 	if (strcmp(host.role, "store") == 0)
 		snprintf(host.reach, sizeof host.reach, "%s", manager_inner_reach(l->service, row));
 	host.denied = rpc_deny_has(&l->service->deny, host.host);
+	/* An agent or store whose hello was refused is not connected. Operators don't say hello. */
 	for (link = l->service->links; link != NULL; link = link->next)
-		host.up |= strcmp(rpc_conn_peer(link->conn)->host, host.host) == 0;
+		host.up |= (link->hello || rpc_conn_peer(link->conn)->role == RPC_OPERATOR) &&
+			   strcmp(rpc_conn_peer(link->conn)->host, host.host) == 0;
 	return manager_row_put(&l->out, manager_host_fields, &host, &l->err);
 }
 
