@@ -12,7 +12,7 @@ for size in 4 12 20 28 36 44; do
 	for store in disk/new disk/there; do
 		status_of "$FDUMP" store init $store
 		[ $status = 0 ] || [ $status = 7 ] || fail "$size KB, $store: status $status: $(cat err)"
-		[ $status = 7 ] || rm -r $store/*
+		[ $status = 7 ] || rm -r "${store:?}"/*
 		[ $status = 0 ] || [ -z "$(find disk/new disk/there -mindepth 1 2>/dev/null)" ] || fail "$size KB, $store: $(find disk)"
 		failed=$((failed + (status == 7)))
 		rm -rf disk/new
