@@ -128,15 +128,16 @@ void dump_previous_piece(struct dump_previous_out *o, const void *piece, size_t 
 int dump_previous_commit(
 	struct dump_previous_out *o, const uint8_t dump[STORE_DUMP_ID], struct err *err)
 {
+	struct file_head head = o->head;
 	int got = 0;
 
-	o->head.magic = MAGIC;
-	memcpy(o->head.dump, dump, STORE_DUMP_ID);
+	head.magic = MAGIC;
+	memcpy(head.dump, dump, STORE_DUMP_ID);
 	if (o->why.code != ERR_NONE) {
 		*err = o->why;
 		got = -1;
 	} else if (fflush(o->file) != 0 ||
-		   pwrite(fileno(o->file), &o->head, sizeof o->head, 0) != sizeof o->head ||
+		   pwrite(fileno(o->file), &head, sizeof head, 0) != sizeof head ||
 		   rename(o->temporary, o->path) != 0) {
 		got = err_errno(err, errno, "%s", o->path);
 	}

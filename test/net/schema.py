@@ -43,7 +43,7 @@ TABLES = {"hello_fields": "hello", "status_fields": "status", "rpc_enroll_fields
           "store_commit_fields": "commit", "store_end_fields": "end",
           "store_dumps_fields": "dumps", "store_dump_fields": "dump", "store_get_fields": "get",
           "store_about_fields": "about-result", "store_flag_fields": "flag",
-          "store_bits_fields": "have-result", "store_receipt_fields": "commit-result"}
+          "store_bits_fields": "have-result", "store_result_fields": "commit-result"}
 # For each method: its longest parameters, its deadline in milliseconds.
 METHODS = {"enroll": ("RPC_ENROLL_MAX", "RPC_ENROLL_MS"), "renew": ("RPC_RENEW_MAX", "RENEW_MS"),
            "sponsor": ("RPC_SPONSOR_MAX", "RPC_TOKEN_SEC * 1000"),
@@ -144,7 +144,7 @@ for path, source in c_files.items():
     if path.suffix != ".c" or "struct cbormap_field" not in source:
         continue
     source = preprocessed(path)
-    for m in re.finditer(r"struct cbormap_field (\w+_fields(?:_in)?)\[\] = (?=\{)", source):
+    for m in re.finditer(r"struct cbormap_field (\w+_fields(?:_in)?)\[[^]]*\] = (?=\{)", source):
         name, fields = m[1], {}
         for entry in re.findall(r"\{([^{}]+)\}", braced(source, m.end())):
             if key := re.search(r'\.key = "(\w+)"', entry):
