@@ -112,7 +112,7 @@ at s4 join - </dev/null 2>err || status=$?
 [ $status = 2 ] && grep -q "standard input is empty" err || fail "no token: $status $(cat err)"
 # Errors in the options are reported before the token is used.
 for listen in 7421 :7421; do
-	! at s4 join - --listen "$listen" <token 2>err || fail "a port alone"
+	! at s4 join - --store "$work/s4/store" --listen "$listen" <token 2>err || fail "a port alone"
 	grep -q -- "--listen: '$listen' is not an address: write HOST or HOST:PORT" err || fail "$(cat err)"
 done
 at s4 join - --store "$work/s4/store" --listen "127.0.0.1:$base" <token 2>err && fail "a port that is taken"
