@@ -88,6 +88,7 @@ static void hang_up(struct remote *r, int64_t deadline_ms)
 {
 	rpc_client_close(r->client, deadline_ms); /* ends what is in flight */
 	r->client = NULL;
+	rpc_deny_fini(&r->deny);
 }
 
 static int read_about(struct store_greeting *is, const uint8_t *reply, size_t len, struct err *err)
@@ -132,9 +133,9 @@ static int remote_open_start(struct store *s, struct err *err)
 	r->told = r->greeted = false;
 	r->lost_at = 0;
 	r->open_why = (struct err){0};
-	if (find(r, &to, err) != 0 || dial(r, &to, err) != 0)
+	if (find(r, &to, err) != 0)
 		return -1;
-	if (rpc_client_start(r->client, &request, err) != NULL)
+	if (dial(r, &to, err) == 0 && rpc_client_start(r->client, &request, err) != NULL)
 		return 0;
 	hang_up(r, 0);
 	return -1;
