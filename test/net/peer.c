@@ -54,10 +54,11 @@ struct buf peer_blob(uint64_t len)
 {
 	static uint8_t *blob;
 
-	if (blob == NULL && (blob = malloc(PEER_BLOB_MAX)) == NULL)
-		abort();
-	if (blob[1] == 0)
+	if (blob == NULL) {
+		if ((blob = malloc(PEER_BLOB_MAX)) == NULL)
+			abort();
 		peer_fill(blob, 0, PEER_BLOB_MAX);
+	}
 	return (struct buf){.data = blob, .len = len < PEER_BLOB_MAX ? len : PEER_BLOB_MAX};
 }
 
