@@ -10,6 +10,7 @@
 #ifndef FDUMP_TEST_FAKE_STORE_H
 #define FDUMP_TEST_FAKE_STORE_H
 
+#include <stdatomic.h>
 #include <limits.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -38,7 +39,7 @@ struct fake_store {
 	/* A clock that it moves on by the time for which others wait for it; NULL: none. */
 	int64_t *clock_ms;
 	/* Counts of what was done with it. */
-	unsigned puts, gets, commits, holds, begins, haves;
+	atomic_uint puts, gets, commits, holds, begins, haves;
 	size_t have_ids, have_most; /* ids that were asked for; in one question */
 	/* Internal. */
 	bool dead;
