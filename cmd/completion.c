@@ -42,7 +42,7 @@ static bool takes_value(const struct ui_option *o, const char *word)
 	return word[1] == '-' ? strcmp(word + 2, o->name) == 0 : strcmp(word + 1, letter) == 0;
 }
 
-/* Returns NULL if there is no such verb. */
+/* Returns NULL for a word that is not a verb. */
 static const struct ui_verb *find_verb(const struct ui_command *c, const char *word)
 {
 	const struct ui_verb *v;
@@ -53,7 +53,7 @@ static const struct ui_verb *find_verb(const struct ui_command *c, const char *w
 	return NULL;
 }
 
-/* words: the arguments of a command, of which the last is incomplete. */
+/* words: the arguments of a command; the last one is incomplete. */
 static void print_next(const struct ui_command *c, char **words, int count)
 {
 	const struct ui_verb *verb = find_verb(c, words[0]), *v;

@@ -181,7 +181,7 @@ static int open_tables(
 
 /* In LMDB 0.9.27 to 0.9.31 the last process that closes a database destroys the mutexes of its lock
  * file, even if another one has just begun to open it; that one gets EINVAL from then on
- * (ITS#10095). Whoever opens it next makes new mutexes. */
+ * (ITS#10095). Opening it again makes new mutexes. */
 static bool stale_locks(const struct db *db, MDB_env *env)
 {
 	MDB_txn *txn;

@@ -79,7 +79,7 @@ static void list_free(struct list *list)
 		entry_free(TAILQ_FIRST(&list->entries));
 }
 
-/* Reports a refusal, unless there are too many: whoever can connect could fill the log. */
+/* Reports a refusal, unless there are too many: anyone who can connect could fill the log. */
 static void tell(struct rpc_listen *listen, const char *address, const struct err *why)
 {
 	int64_t now = rpc_loop_now_ms(listen->loop);

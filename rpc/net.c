@@ -40,8 +40,7 @@ int rpc_net_same_host(const struct sockaddr_storage *a, const struct sockaddr_st
 		return 0;
 	if (a->ss_family == AF_INET)
 		return a4->sin_addr.s_addr == b4->sin_addr.s_addr;
-	/* Whoever has one address of a /64 has all of it; all IPv4 addresses are mapped into one.
-	 */
+	/* A host has a whole /64; all IPv4 addresses are mapped into one. */
 	return memcmp(&a6->sin6_addr, &b6->sin6_addr,
 		       is_mapped((const struct sockaddr *)a) ? sizeof a6->sin6_addr : 8) == 0;
 }

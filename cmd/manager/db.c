@@ -161,8 +161,8 @@ static struct manager_db_damage *find_damage(
 	return NULL;
 }
 
-/* Returns 0, or -1 if the entry is damaged. A damaged denial is read as one of which only the host
- * id is known, which is its key. */
+/* Returns 0, or -1 if the entry is damaged. A damaged denial still has its host id, which is the
+ * key, so it is read as a row with nothing else. */
 static int decode(struct manager_db *s, enum manager_table table, const struct manager_db_key *key,
 	const struct db_bytes *value, void *row)
 {

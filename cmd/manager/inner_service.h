@@ -92,7 +92,7 @@ void manager_inner_reply(
 void manager_inner_reply_blob(struct rpc_call *call, const void *map, size_t len, struct buf *buf);
 /* The connection of a call; NULL: it is ending. */
 struct manager_link *manager_inner_link(struct manager_service *service, struct rpc_call *call);
-/* The connection of an agent or store, which has said hello; NULL if there is none. */
+/* The connection of an agent or store whose hello was accepted; NULL: not connected. */
 struct manager_link *manager_inner_link_of(
 	const struct manager_service *service, const struct manager_host_row *host);
 /* Gets the row of a machine. Returns 0; 1 if it is not known; -1 with err set. */

@@ -1,7 +1,7 @@
 #!/bin/bash
-# Goal: a manager whose state can't be written raises an alarm at once, once, and says so to whoever
-# waits for a run; the wait ends with status 8 instead of never. When it can be written again the
-# alarm is over, and the runs are known.
+# Goal: a manager whose state can't be written raises an alarm at once, and only once. A command that
+# waits for a run reports it, and ends with status 8 instead of waiting forever. When the state can
+# be written again the alarm ends, and the runs are recorded.
 . "$(dirname "$0")/lib.sh"
 needs prlimit
 workspace
